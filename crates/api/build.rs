@@ -1,0 +1,23 @@
+//! Generates the gRPC types from `proto/` with a compiler written in Rust: nothing to install.
+
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let packages = ["common", "ingestion", "features", "training", "scoring", "lists"];
+    let mut files: Vec<PathBuf> =
+        packages.iter().map(|package| root.join(format!("signauxfaibles/{package}/v1/{package}.proto"))).collect();
+    files.push(root.join("google/longrunning/operations.proto"));
+    println!("cargo:rerun-if-changed={}", root.display());
+
+    let descriptors = protox::compile(&files, [&root])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .bytes(".signauxfaibles.common.v1.Chunk")
+        .bytes(".signauxfaibles.ingestion.v1.UploadFileRequest")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

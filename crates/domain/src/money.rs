@@ -1,0 +1,122 @@
+//! Money in integer cents.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Neg, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// An amount in euro cents, possibly negative. Never a float: sums are exact and do not depend on their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cents(pub i64);
+
+impl Cents {
+    /// The amount in euros, for features and display.
+    pub fn euros(self) -> f64 {
+        self.0 as f64 / 100.0
+    }
+
+    /// The nearest amount to a number of euros; `None` for NaN, infinities and amounts beyond ±10¹³ euros.
+    pub fn from_euros(euros: f64) -> Option<Self> {
+        let cents = (euros * 100.0).round();
+        (cents.abs() <= 1e15).then_some(Self(cents as i64))
+    }
+
+    /// Reads a decimal amount in euros with at most one separator, `.` or `,`; digits after the second decimal are
+    /// rounded half away from zero. `None` when the text is anything else.
+    pub fn parse_euros(text: &[u8]) -> Option<Self> {
+        let (negative, digits) = match text.split_first() {
+            Some((b'-', rest)) => (true, rest),
+            Some((b'+', rest)) => (false, rest),
+            _ => (false, text),
+        };
+        let (mut cents, mut decimals, mut seen, mut round_up) = (0i64, None, false, false);
+        for &byte in digits {
+            match (byte, decimals) {
+                (b'.' | b',', None) => decimals = Some(0),
+                (b'0'..=b'9', None | Some(0 | 1)) => {
+                    cents = cents.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
+                    decimals = decimals.map(|count| count + 1);
+                    seen = true;
+                }
+                (b'0'..=b'9', Some(count)) => {
+                    round_up |= count == 2 && byte >= b'5';
+                    decimals = Some(count + 1);
+                }
+                _ => return None,
+            }
+        }
+        if !seen {
+            return None;
+        }
+        let scale = match decimals.unwrap_or(0) {
+            0 => 100,
+            1 => 10,
+            _ => 1,
+        };
+        let cents = cents.checked_mul(scale)?.checked_add(i64::from(round_up))?;
+        Some(Self(if negative { -cents } else { cents }))
+    }
+}
+
+impl fmt::Display for Cents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}.{:02}", self.0.unsigned_abs() / 100, self.0.unsigned_abs() % 100)
+    }
+}
+
+impl Add for Cents {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Cents {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Cents {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Neg for Cents {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+}
+
+impl Sum for Cents {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::default(), Add::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn euros_are_read_exactly() {
+        for (text, cents) in [("5", 500), ("-68231", -6_823_100), ("21223,48", 2_122_348), ("0.1", 10), (".5", 50), ("1.005", 101), ("-0,01", -1)] {
+            assert_eq!(Cents::parse_euros(text.as_bytes()), Some(Cents(cents)), "{text}");
+        }
+        for bad in ["", "-", ".", "1,234.5", "12a", "1e3", " 1", "99999999999999999999"] {
+            assert_eq!(Cents::parse_euros(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn display_keeps_the_sign_of_small_amounts() {
+        assert_eq!(Cents(-5).to_string(), "-0.05");
+        assert_eq!(Cents(123_456).to_string(), "1234.56");
+    }
+}

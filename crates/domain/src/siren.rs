@@ -1,0 +1,267 @@
+//! SIREN (a company) and SIRET (an establishment), the identifiers given by INSEE.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum IdentifierError {
+    /// The field is empty.
+    #[error("empty identifier")]
+    Empty,
+    /// Wrong number of characters.
+    #[error("wrong length: a SIREN has 9 digits, a SIRET 14")]
+    Length,
+    /// A character that cannot stand there.
+    #[error("unexpected character in an identifier")]
+    Character,
+}
+
+/// Nine-digit identifier of a company (legal unit). Its Luhn key is *not* required: real files hold a few wrong ones,
+/// which are counted as warnings (`design.md` §3). See [`Siren::has_valid_key`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Siren(u32);
+
+impl Siren {
+    /// Reads exactly nine ASCII digits.
+    pub fn parse(text: &[u8]) -> Result<Self, IdentifierError> {
+        if text.is_empty() {
+            return Err(IdentifierError::Empty);
+        }
+        if text.len() != 9 {
+            return Err(IdentifierError::Length);
+        }
+        digits(text).map(|value| Self(value as u32)).ok_or(IdentifierError::Character)
+    }
+
+    /// The SIREN of this number, below one thousand million.
+    pub const fn from_number(number: u32) -> Option<Self> {
+        if number < 1_000_000_000 { Some(Self(number)) } else { None }
+    }
+
+    /// The identifier as a number, for storage and sorting (same order as the text).
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Whether the last digit is the Luhn key of the eight others.
+    pub fn has_valid_key(self) -> bool {
+        luhn(u64::from(self.0)).is_multiple_of(10)
+    }
+}
+
+impl fmt::Display for Siren {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:09}", self.0)
+    }
+}
+
+impl fmt::Debug for Siren {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Siren {
+    type Err = IdentifierError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl TryFrom<String> for Siren {
+    type Error = IdentifierError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Siren> for String {
+    fn from(siren: Siren) -> Self {
+        siren.to_string()
+    }
+}
+
+/// What kind of establishment identifier a SIRET is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SiretKind {
+    /// Given by INSEE.
+    Ordinary,
+    /// Made by Urssaf for temporary work, modelling and film production: its tenth digit is 5, 6, 7 or 9.
+    Pseudo,
+    /// Not yet given by INSEE: its NIC holds a letter.
+    Provisional,
+}
+
+/// Fourteen-character identifier of an establishment: a SIREN and a five-character NIC.
+///
+/// Ordinary ones are digits only. Pseudo-SIRETs and provisional ones count for their company and never match an
+/// establishment of SIRENE (`domain/model.md` §8.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Siret {
+    siren: Siren,
+    nic: [u8; 5],
+}
+
+impl Siret {
+    /// Reads nine digits then five characters that are digits, or capital letters for a provisional NIC.
+    pub fn parse(text: &[u8]) -> Result<Self, IdentifierError> {
+        if text.is_empty() {
+            return Err(IdentifierError::Empty);
+        }
+        if text.len() != 14 {
+            return Err(IdentifierError::Length);
+        }
+        let siren = Siren::parse(&text[..9])?;
+        Self::from_parts(siren, &text[9..])
+    }
+
+    /// Joins a SIREN and a five-character NIC.
+    pub fn from_parts(siren: Siren, nic: &[u8]) -> Result<Self, IdentifierError> {
+        let nic: [u8; 5] = nic.try_into().map_err(|_| IdentifierError::Length)?;
+        if nic.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()) {
+            Ok(Self { siren, nic })
+        } else {
+            Err(IdentifierError::Character)
+        }
+    }
+
+    /// The company.
+    pub const fn siren(self) -> Siren {
+        self.siren
+    }
+
+    /// The five characters after the SIREN.
+    pub fn nic(&self) -> &str {
+        // Checked ASCII by every constructor.
+        std::str::from_utf8(&self.nic).unwrap_or_default()
+    }
+
+    /// Ordinary, pseudo or provisional.
+    pub fn kind(self) -> SiretKind {
+        if self.nic.iter().any(u8::is_ascii_uppercase) {
+            SiretKind::Provisional
+        } else if matches!(self.nic[0], b'5' | b'6' | b'7' | b'9') {
+            SiretKind::Pseudo
+        } else {
+            SiretKind::Ordinary
+        }
+    }
+
+    /// Whether the Luhn key holds. La Poste (SIREN 356000000) uses the sum of the digits being a multiple of 5 instead.
+    pub fn has_valid_key(self) -> bool {
+        let Some(nic) = digits(&self.nic) else { return false };
+        let number = u64::from(self.siren.0) * 100_000 + nic;
+        if self.siren.0 == 356_000_000 {
+            luhn(number).is_multiple_of(10) || digit_sum(number).is_multiple_of(5)
+        } else {
+            luhn(number).is_multiple_of(10)
+        }
+    }
+}
+
+impl fmt::Display for Siret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.siren, self.nic())
+    }
+}
+
+impl fmt::Debug for Siret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Siret {
+    type Err = IdentifierError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl TryFrom<String> for Siret {
+    type Error = IdentifierError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Siret> for String {
+    fn from(siret: Siret) -> Self {
+        siret.to_string()
+    }
+}
+
+/// The number written by these ASCII digits, or `None` when another byte stands among them.
+fn digits(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
+}
+
+/// Sum of the Luhn algorithm, the key included: a multiple of ten for a valid number.
+fn luhn(mut number: u64) -> u64 {
+    let (mut sum, mut double) = (0, false);
+    while number > 0 {
+        let digit = number % 10;
+        sum += match (double, digit) {
+            (false, digit) => digit,
+            (true, digit) if digit < 5 => digit * 2,
+            (true, digit) => digit * 2 - 9,
+        };
+        double = !double;
+        number /= 10;
+    }
+    sum
+}
+
+fn digit_sum(mut number: u64) -> u64 {
+    let mut sum = 0;
+    while number > 0 {
+        sum += number % 10;
+        number /= 10;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_siren_has_nine_digits() {
+        assert_eq!(Siren::parse(b"005520135").unwrap().to_string(), "005520135");
+        assert_eq!(Siren::parse(b""), Err(IdentifierError::Empty));
+        assert_eq!(Siren::parse(b"12345678"), Err(IdentifierError::Length));
+        assert_eq!(Siren::parse(b"12345678A"), Err(IdentifierError::Character));
+        assert_eq!(Siren::from_number(1_000_000_000), None);
+    }
+
+    #[test]
+    fn the_luhn_key_is_a_property_not_a_condition() {
+        assert!(Siren::parse(b"732829320").unwrap().has_valid_key());
+        assert!(!Siren::parse(b"732829321").unwrap().has_valid_key());
+        assert!(Siret::parse(b"73282932000074").unwrap().has_valid_key());
+        assert!(Siret::parse(b"35600000000048").unwrap().has_valid_key(), "head office of La Poste");
+    }
+
+    #[test]
+    fn pseudo_and_provisional_sirets_are_recognised() {
+        let kind = |text: &str| text.parse::<Siret>().unwrap().kind();
+        assert_eq!(kind("73282932000074"), SiretKind::Ordinary);
+        for tenth in ['5', '6', '7', '9'] {
+            assert_eq!(kind(&format!("732829320{tenth}0074")), SiretKind::Pseudo);
+        }
+        assert_eq!(kind("73282932080074"), SiretKind::Ordinary);
+        assert_eq!(kind("732829320A0074"), SiretKind::Provisional);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_text() {
+        let (a, b): (Siret, Siret) = ("10000000000001".parse().unwrap(), "10000000000002".parse().unwrap());
+        assert!(a < b && a.siren() == b.siren());
+    }
+}

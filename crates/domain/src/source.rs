@@ -1,0 +1,129 @@
+//! The sources: one per kind of file that a delivery may hold.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A text that is not a source name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' is not a source; the sources are: {known}", known = Source::ALL.map(Source::name).join(", "))]
+pub struct SourceError(String);
+
+/// Whether a delivery of a source replaces what was known or adds to it (`design.md` §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// A delivery replaces all earlier ones.
+    Stock,
+    /// A delivery adds to the earlier ones.
+    Flow,
+}
+
+/// A source file of `domain/ingestion.md` §1, under the name used everywhere: tables, reports, command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// INSEE: establishments.
+    Sirene,
+    /// INSEE: legal units.
+    SireneUl,
+    /// INSEE: past states of establishments.
+    SireneHisto,
+    /// Urssaf: headcount by establishment, account and month.
+    Effectif,
+    /// Urssaf: headcount by company and month.
+    EffectifEnt,
+    /// Urssaf: contributions due.
+    Cotisation,
+    /// Urssaf: debts.
+    Debit,
+    /// Urssaf: payment plans.
+    Delai,
+    /// Urssaf: decisions of the commissions of financial department heads.
+    Ccsf,
+    /// Urssaf: collective proceedings.
+    Procol,
+    /// DGEFP: short-time work consumed.
+    Apconso,
+    /// DGEFP: short-time work requested.
+    Apdemande,
+    /// Altares: payment delays towards suppliers.
+    Paydex,
+    /// DGE and INPI: financial ratios of published accounts.
+    RatiosInpiBce,
+}
+
+impl Source {
+    /// All sources, in the order of their import.
+    pub const ALL: [Self; 14] = [
+        Self::Sirene,
+        Self::SireneUl,
+        Self::SireneHisto,
+        Self::Effectif,
+        Self::EffectifEnt,
+        Self::Cotisation,
+        Self::Debit,
+        Self::Delai,
+        Self::Ccsf,
+        Self::Procol,
+        Self::Apconso,
+        Self::Apdemande,
+        Self::Paydex,
+        Self::RatiosInpiBce,
+    ];
+
+    /// Name in tables, reports and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sirene => "sirene",
+            Self::SireneUl => "sirene_ul",
+            Self::SireneHisto => "sirene_histo",
+            Self::Effectif => "effectif",
+            Self::EffectifEnt => "effectif_ent",
+            Self::Cotisation => "cotisation",
+            Self::Debit => "debit",
+            Self::Delai => "delai",
+            Self::Ccsf => "ccsf",
+            Self::Procol => "procol",
+            Self::Apconso => "apconso",
+            Self::Apdemande => "apdemande",
+            Self::Paydex => "paydex",
+            Self::RatiosInpiBce => "ratios_inpi_bce",
+        }
+    }
+
+    /// Whether a delivery replaces or adds, when its manifest does not say. Every source is delivered whole each month,
+    /// as the existing system treats them (`domain/ingestion.md` §2.3-6).
+    pub const fn default_delivery(self) -> Delivery {
+        Delivery::Stock
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|source| source.name() == text).ok_or_else(|| SourceError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        for source in Source::ALL {
+            assert_eq!(source.name().parse(), Ok(source));
+        }
+        let error = "debits".parse::<Source>().unwrap_err().to_string();
+        assert!(error.contains("debit,"), "{error}");
+    }
+}
