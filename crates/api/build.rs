@@ -15,7 +15,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(&files, [&root])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
+    let mut config = tonic_prost_build::configure();
+    // Messages that are also stored as JSON documents, in operations, reports and manifests.
+    for message in [
+        "ingestion.v1.ImportReport",
+        "ingestion.v1.FileReport",
+        "features.v1.BuildReport",
+        "training.v1.Model",
+        "training.v1.Thresholds",
+        "training.v1.Split",
+        "training.v1.Evaluation",
+        "lists.v1.DetectionList",
+    ] {
+        let path = format!(".signauxfaibles.{message}");
+        config = config.type_attribute(path, "#[derive(serde::Serialize, serde::Deserialize)] #[serde(default)]");
+    }
+    config
         .bytes(".signauxfaibles.common.v1.Chunk")
         .bytes(".signauxfaibles.ingestion.v1.UploadFileRequest")
         .compile_fds(descriptors)?;

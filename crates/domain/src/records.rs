@@ -4,7 +4,6 @@
 //! the field empty. [`Record::known_at`] is the day from which a row may be used.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
 
 use crate::time_rules::{ALWAYS_KNOWN, TimeRules};
 use crate::urssaf::accounting_month;

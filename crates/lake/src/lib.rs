@@ -1,0 +1,28 @@
+//! Everything that lasts, under one root: raw files, Delta tables, immutable artifacts, pointers.
+//!
+//! The root is a folder or `s3://bucket/prefix`; the code above does not know which. Objects never change once written,
+//! except pointers and operations, which change by compare-and-swap ([`Versioned`]). A table changes by one atomic commit
+//! that replaces the rows of a batch ([`Table::writer`]).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod as_of;
+mod columns;
+mod delta;
+mod error;
+mod objects;
+mod parquet_io;
+mod raw;
+mod root;
+pub mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod versioned;
+
+pub use as_of::as_of;
+pub use columns::TableRow;
+pub use error::{LakeError, Result};
+pub use objects::Objects;
+pub use raw::{Raw, RawFile};
+pub use root::{Lake, LakeOptions, S3Options};
+pub use tables::Table;
+pub use versioned::{Pointers, Version, Versioned};

@@ -1,0 +1,114 @@
+//! Objects that never change once written.
+
+use std::pin::pin;
+
+use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
+
+use crate::error::{LakeError, Result};
+use crate::root::Lake;
+
+/// Size of a part of a large upload.
+const PART: usize = 8 * 1024 * 1024;
+
+/// Objects of a root, by paths relative to it.
+pub struct Objects<'a> {
+    pub(crate) lake: &'a Lake,
+}
+
+impl Objects<'_> {
+    fn store(&self) -> &dyn ObjectStore {
+        &*self.lake.inner.store
+    }
+
+    /// Writes an object, whole or not at all. Replaces one of the same name: only for content that its name determines.
+    pub async fn put(&self, path: &str, bytes: Bytes) -> Result<()> {
+        self.store().put(&Path::from(path), bytes.into()).await?;
+        Ok(())
+    }
+
+    /// Writes a new object. Succeeds without writing when it exists with the same content; fails with
+    /// [`LakeError::Immutable`] when it exists with another.
+    pub async fn put_new(&self, path: &str, bytes: Bytes) -> Result<()> {
+        let options = PutOptions::from(PutMode::Create);
+        match self.store().put_opts(&Path::from(path), bytes.clone().into(), options).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                if self.get(path).await? == bytes { Ok(()) } else { Err(LakeError::Immutable(path.to_owned())) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes an object from a stream in bounded memory; gives its size. Nothing is visible until the end.
+    pub async fn put_stream<E: std::fmt::Display>(
+        &self,
+        path: &str,
+        stream: impl Stream<Item = std::result::Result<Bytes, E>>,
+    ) -> Result<u64> {
+        let upload = self.store().put_multipart(&Path::from(path)).await?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
+        let (mut stream, mut size) = (pin!(stream), 0);
+        while let Some(piece) = stream.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    writer.abort().await?;
+                    return Err(LakeError::corrupt(path, error));
+                }
+            };
+            size += piece.len() as u64;
+            writer.wait_for_capacity(4).await?;
+            writer.put(piece);
+        }
+        writer.finish().await?;
+        Ok(size)
+    }
+
+    /// Reads a whole object.
+    pub async fn get(&self, path: &str) -> Result<Bytes> {
+        let stream = self.get_stream(path).await?;
+        let whole = stream.try_fold(BytesMut::new(), |mut whole, piece| async move {
+            whole.extend_from_slice(&piece);
+            Ok(whole)
+        });
+        Ok(whole.await?.freeze())
+    }
+
+    /// Reads an object piece by piece.
+    pub async fn get_stream(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        match self.store().get(&Path::from(path)).await {
+            Ok(found) => Ok(found.into_stream().map_err(LakeError::from).boxed()),
+            Err(object_store::Error::NotFound { .. }) => Err(LakeError::NotFound(path.to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether an object exists.
+    pub async fn exists(&self, path: &str) -> Result<bool> {
+        match self.store().head(&Path::from(path)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Paths under a prefix, sorted.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let prefix = Path::from(prefix);
+        let mut paths: Vec<String> = self.store().list(Some(&prefix)).map_ok(|meta| meta.location.to_string()).try_collect().await?;
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
+    /// Removes an object; succeeds when there is none.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.store().delete(&Path::from(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

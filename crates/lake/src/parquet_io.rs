@@ -1,0 +1,140 @@
+//! Parquet files: rows sorted by SIREN in small row groups, so that a range of companies reads only its own.
+
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use domain::Siren;
+use futures::stream::BoxStream;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::path::Path;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
+
+use crate::error::LakeError;
+
+type Result<T, E = LakeError> = std::result::Result<T, E>;
+
+/// Rows of a row group.
+pub(crate) const ROW_GROUP: usize = 32 * 1024;
+/// Rows of a decoded batch.
+const BATCH: usize = 8 * 1024;
+
+/// Encodes batches of one schema as a file.
+pub(crate) struct Encoder {
+    writer: ArrowWriter<Vec<u8>>,
+    pub(crate) rows: u64,
+}
+
+impl Encoder {
+    pub(crate) fn new(schema: SchemaRef) -> Result<Self> {
+        let compression = Compression::ZSTD(ZstdLevel::try_new(1).map_err(|error| LakeError::corrupt("parquet", error))?);
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_max_row_group_row_count(Some(ROW_GROUP))
+            .set_created_by("signaux-faibles".to_owned())
+            .build();
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| LakeError::corrupt("parquet", error))?;
+        Ok(Self { writer, rows: 0 })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|error| LakeError::corrupt("parquet", error))
+    }
+
+    /// Bytes so far, those not yet encoded included.
+    pub(crate) fn size(&self) -> usize {
+        self.writer.bytes_written() + self.writer.in_progress_size()
+    }
+
+    pub(crate) fn finish(self) -> Result<Bytes> {
+        self.writer.into_inner().map(Bytes::from).map_err(|error| LakeError::corrupt("parquet", error))
+    }
+}
+
+/// Reads pieces of a file of an object store.
+#[derive(Clone)]
+struct Pieces {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+impl AsyncFileReader for Pieces {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        self.store.get_range(&self.path, range).map_err(|error| ParquetError::External(Box::new(error))).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        let get = async move { self.store.get_ranges(&self.path, &ranges).await };
+        get.map_err(|error| ParquetError::External(Box::new(error))).boxed()
+    }
+
+    fn get_metadata<'a>(&'a mut self, _: Option<&'a ArrowReaderOptions>) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        let size = self.size;
+        ParquetMetaDataReader::new().load_and_finish(self, size).map_ok(Arc::new).boxed()
+    }
+}
+
+/// A file with its footer read once.
+#[derive(Clone)]
+pub(crate) struct ParquetFile {
+    pieces: Pieces,
+    metadata: ArrowReaderMetadata,
+}
+
+impl ParquetFile {
+    pub(crate) async fn open(store: Arc<dyn ObjectStore>, path: Path, size: u64) -> Result<Self> {
+        let mut pieces = Pieces { store, path, size };
+        let metadata = ArrowReaderMetadata::load_async(&mut pieces, ArrowReaderOptions::new()).await;
+        let metadata = metadata.map_err(|error| LakeError::corrupt(pieces.path.to_string(), error))?;
+        Ok(Self { pieces, metadata })
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.metadata.metadata().file_metadata().num_rows().max(0).cast_unsigned()
+    }
+
+    /// Row groups that may hold a company of the range.
+    fn groups(&self, sirens: Option<&RangeInclusive<Siren>>) -> Vec<usize> {
+        let metadata = self.metadata.metadata();
+        let Some(sirens) = sirens else { return (0..metadata.num_row_groups()).collect() };
+        let column = metadata.file_metadata().schema_descr().columns().iter().position(|column| column.name() == "siren");
+        let may_hold = |group: &usize| {
+            let statistics = column.and_then(|column| metadata.row_group(*group).column(column).statistics());
+            let Some(Statistics::ByteArray(values)) = statistics else { return true };
+            let bound = |value: Option<&parquet::data_type::ByteArray>| value.and_then(|value| Siren::parse(value.data()).ok());
+            let (low, high) = (bound(values.min_opt()), bound(values.max_opt()));
+            low.is_none_or(|low| low <= *sirens.end()) && high.is_none_or(|high| high >= *sirens.start())
+        };
+        (0..metadata.num_row_groups()).filter(may_hold).collect()
+    }
+
+    /// The batches of the row groups that may hold a company of the range: a superset of its rows.
+    pub(crate) fn stream(self, sirens: Option<&RangeInclusive<Siren>>, columns: Option<&[&str]>) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let groups = self.groups(sirens);
+        if groups.is_empty() {
+            return Ok(futures::stream::empty().boxed());
+        }
+        let path = self.pieces.path.to_string();
+        let mut builder =
+            ParquetRecordBatchStreamBuilder::new_with_metadata(self.pieces, self.metadata).with_row_groups(groups).with_batch_size(BATCH);
+        if let Some(columns) = columns {
+            let mask = parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            builder = builder.with_projection(mask);
+        }
+        let stream = builder.build().map_err(|error| LakeError::corrupt(path.as_str(), error))?;
+        Ok(stream.map_err(move |error| LakeError::corrupt(path.as_str(), error)).boxed())
+    }
+}

@@ -1,0 +1,84 @@
+//! Real servers for tests: an S3 store on free ports, stopped when the value is dropped.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{LakeOptions, S3Options};
+
+/// A SeaweedFS server.
+pub struct S3 {
+    process: Child,
+    /// How to reach it.
+    pub options: LakeOptions,
+}
+
+/// Whether tests against real servers are switched off.
+pub fn skip_servers() -> bool {
+    std::env::var_os("SF_SKIP_SERVERS").is_some()
+}
+
+/// A port that nothing listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port()
+}
+
+/// `weed`: where `SF_WEED` says, else in the tool folder of `make setup`, else on the path.
+fn weed() -> PathBuf {
+    if let Some(path) = std::env::var_os("SF_WEED") {
+        return path.into();
+    }
+    let cache = std::env::var_os("SF_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/signaux-faibles")));
+    cache.map(|cache| cache.join("tools/bin/weed")).filter(|path| path.exists()).unwrap_or_else(|| "weed".into())
+}
+
+impl S3 {
+    /// Starts a server with its data in `folder`, and waits until it answers.
+    pub fn start(folder: &Path) -> Self {
+        let config = folder.join("s3.json");
+        let identity = r#"{"identities":[{"name":"test","credentials":[{"accessKey":"test","secretKey":"testtest"}],
+            "actions":["Admin","Read","Write","List"]}]}"#;
+        std::fs::write(&config, identity).expect("the S3 configuration is written");
+        let port = free_port();
+        let mut command = Command::new(weed());
+        command.args(["-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer", "-s3"]);
+        command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
+        command.arg(format!("-dir={}", folder.display())).arg(format!("-s3.config={}", config.display())).arg(format!("-s3.port={port}"));
+        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"] {
+            command.arg(format!("-{name}={}", free_port()));
+        }
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weed is installed: run `make setup`");
+        let start = Instant::now();
+        while !healthy(port) {
+            assert!(start.elapsed() < Duration::from_secs(60), "SeaweedFS is not ready after a minute");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let s3 = S3Options {
+            endpoint: Some(format!("http://127.0.0.1:{port}")),
+            region: None,
+            access_key_id: Some("test".into()),
+            secret_access_key: Some("testtest".into()),
+            allow_http: true,
+        };
+        Self { process, options: LakeOptions { s3 } }
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn healthy(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let mut reply = [0; 12];
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").is_ok()
+        && stream.read_exact(&mut reply).is_ok()
+        && reply.ends_with(b" 200")
+}

@@ -1,0 +1,53 @@
+//! What is stored beside a model's text: all that is needed to score with it and to know where it comes from.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::calibration::Calibration;
+use crate::params::Params;
+
+/// Description of a registered model, `models/<id>/model.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Kind of model, for example `lightgbm`.
+    pub kind: String,
+    /// Protocol of its evaluation.
+    pub protocol: String,
+    /// Batch that it was trained on.
+    pub batch: String,
+    /// Version of the offline table that it was trained on.
+    pub features_version: i64,
+    /// Hash of the catalogue: only vectors with the same hash can be scored.
+    pub schema_hash: String,
+    /// Features in the order of a row.
+    pub features: Vec<String>,
+    /// Parameters of the training.
+    pub params: Params,
+    /// Trees kept.
+    pub trees: usize,
+    /// From log-odds to probability.
+    pub calibration: Calibration,
+    /// Probability from which a company is at the moderate level, included.
+    pub moderate: f64,
+    /// Probability from which a company is at the high level, included.
+    pub high: f64,
+    /// SHA-256 of the model's text, hexadecimal.
+    pub text_sha256: String,
+    /// Version of the program that trained it.
+    pub code_version: String,
+}
+
+impl Manifest {
+    /// Identifier of the model: kind, batch, and a hash of everything above. The same data, parameters and code give the
+    /// same identifier.
+    pub fn id(&self) -> Result<String, serde_json::Error> {
+        let digest = hex::encode(&Sha256::digest(serde_json::to_vec(self)?)[..6]);
+        Ok(format!("{}-{}-{digest}", self.kind, self.batch))
+    }
+}
+
+/// SHA-256 of a model's text, hexadecimal.
+pub fn text_digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}

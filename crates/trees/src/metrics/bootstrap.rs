@@ -1,0 +1,129 @@
+//! Confidence intervals that respect that rows of one company are not independent.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::ranking::{Ranked, Scored};
+use crate::error::{Result, TreesError};
+
+/// How intervals are made.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bootstrap {
+    /// Number of samples of companies drawn.
+    pub replicates: u32,
+    /// Level of the intervals.
+    pub level: f64,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self { replicates: 200, level: 0.95, seed: 42 }
+    }
+}
+
+/// A value with the percentile interval of its bootstrap distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// The value on all rows.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Intervals of several metrics. `groups` gives the company of each row; as many companies as there are get drawn with
+/// replacement, each with all its rows. Replicates where a metric is undefined are left out for it; a metric that is
+/// undefined on all rows, or in more than half of the replicates, gives `None`.
+pub fn bootstrap_by_group<G: Ord + Copy, const N: usize>(
+    rows: &[Scored],
+    groups: &[G],
+    options: &Bootstrap,
+    metrics: impl Fn(&Ranked) -> [Option<f64>; N],
+) -> Result<[Option<Interval>; N]> {
+    TreesError::check_length("groups", rows.len(), groups.len())?;
+    if options.replicates == 0 || !(options.level > 0.0 && options.level < 1.0) {
+        return Err(TreesError::parameter("bootstrap", "give at least one replicate and a level between 0 and 1"));
+    }
+    let mut distinct: Vec<G> = groups.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let index: Vec<u32> = groups.iter().map(|group| distinct.partition_point(|other| other < group) as u32).collect();
+
+    let mut ranked = Ranked::new(rows)?;
+    let values = metrics(&ranked);
+    let mut draws: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(options.replicates as usize));
+    let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+    let mut times = vec![0u32; distinct.len()];
+    for _ in 0..options.replicates {
+        times.fill(0);
+        for _ in 0..distinct.len() {
+            times[random.random_range(0..distinct.len())] += 1;
+        }
+        ranked.recount(|row| times[index[row] as usize]);
+        for (draws, value) in draws.iter_mut().zip(metrics(&ranked)) {
+            draws.extend(value);
+        }
+    }
+    let mut draws = draws.into_iter();
+    Ok(values.map(|value| {
+        let mut sample = draws.next().unwrap_or_default();
+        sample.sort_unstable_by(f64::total_cmp);
+        let tail = (1.0 - options.level) / 2.0;
+        let enough = sample.len() * 2 > options.replicates as usize;
+        value.filter(|_| enough).map(|value| Interval { value, low: quantile(&sample, tail), high: quantile(&sample, 1.0 - tail) })
+    }))
+}
+
+/// The quantile of sorted values, interpolated linearly between neighbours (numpy's default).
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len().max(1) - 1) as f64;
+    let at = |index: f64| sorted.get(index as usize).copied().unwrap_or(f64::NAN);
+    let (low, high) = (at(place.floor()), at(place.ceil()));
+    (high - low).mul_add(place.fract(), low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_covers_its_value_and_is_reproducible() {
+        let rows: Vec<Scored> = (0..2_000u32)
+            .map(|row| Scored { score: f64::from((row * 7_919) % 1_000) / 1_000.0, positive: (row * 104_729) % 1_000 < 300 })
+            .collect();
+        let groups: Vec<u32> = (0..2_000).map(|row| row / 10).collect();
+        let metrics = |ranked: &Ranked| [ranked.auc(), ranked.prevalence()];
+        let [auc, prevalence] = bootstrap_by_group(&rows, &groups, &Bootstrap::default(), metrics).unwrap();
+        let auc = auc.unwrap();
+        assert!(auc.low < auc.value && auc.value < auc.high && auc.high - auc.low < 0.2, "{auc:?}");
+        assert_eq!(Some(auc), bootstrap_by_group(&rows, &groups, &Bootstrap::default(), metrics).unwrap()[0]);
+        assert!(prevalence.is_some());
+    }
+
+    #[test]
+    fn groups_that_repeat_rows_widen_the_interval() {
+        let base: Vec<Scored> = (0..200u32).map(|row| Scored { score: f64::from(row % 20), positive: row % 5 == 0 }).collect();
+        let repeated: Vec<Scored> = base.iter().flat_map(|row| [*row; 10]).collect();
+        let by_company: Vec<usize> = (0..2_000).map(|row| row / 10).collect();
+        let by_row: Vec<usize> = (0..2_000).collect();
+        let width = |groups: &[usize]| {
+            let [prevalence] = bootstrap_by_group(&repeated, groups, &Bootstrap::default(), |ranked| [ranked.prevalence()]).unwrap();
+            prevalence.map(|interval| interval.high - interval.low).unwrap()
+        };
+        let ratio = width(&by_company) / width(&by_row);
+        assert!((2.3..4.2).contains(&ratio), "should be about √10, is {ratio}");
+    }
+
+    #[test]
+    fn undefined_metrics_have_no_interval() {
+        let rows = [Scored { score: 0.1, positive: false }; 4];
+        let [auc] = bootstrap_by_group(&rows, &[1, 2, 3, 4], &Bootstrap::default(), |ranked| [ranked.auc()]).unwrap();
+        assert_eq!(auc, None);
+        assert!((quantile(&[1.0, 2.0, 4.0], 0.75) - 3.0).abs() < 1e-15);
+    }
+}
