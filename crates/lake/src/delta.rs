@@ -20,7 +20,7 @@ use deltalake_core::{DeltaTable, DeltaTableError};
 use domain::{BatchKey, Siren};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::ObjectStoreExt;
+use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use uuid::Uuid;
@@ -68,6 +68,10 @@ impl Log {
 
     /// The table as it is now; `None` when it was never written.
     async fn open(&self) -> Result<Option<DeltaTable>> {
+        let log = Path::from(format!("tables/{}/_delta_log", self.name));
+        if self.lake.inner.store.list(Some(&log)).try_next().await?.is_none() {
+            return Ok(None);
+        }
         let mut table = DeltaTable::new(self.store()?);
         match table.load().await {
             Ok(()) => Ok(Some(table)),

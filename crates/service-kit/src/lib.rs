@@ -1,0 +1,27 @@
+//! What every service needs around its work: configuration, coded errors, long-running operations, the gRPC server.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod channel;
+pub mod config;
+pub mod error;
+pub mod metrics;
+pub mod operations;
+pub mod process;
+pub mod server;
+pub mod telemetry;
+
+use lake::Lake;
+
+use crate::config::OnlineConfig;
+use crate::operations::Jobs;
+
+/// What a service gets from the process that runs it.
+#[derive(Clone)]
+pub struct Context {
+    /// Storage.
+    pub lake: Lake,
+    /// Long-running operations of this process.
+    pub jobs: Jobs,
+    /// How to reach the online store.
+    pub online: OnlineConfig,
+}

@@ -1,0 +1,438 @@
+//! Long-running operations: jobs that outlive the process that started them.
+//!
+//! The state of a job is a document changed by compare-and-swap. Its owner renews a lease while it works; once the lease
+//! of a dead owner has expired, any replica that knows the kind of job takes it over and runs it again from the start:
+//! jobs are idempotent. Asking for a job that is running gives the running one.
+
+mod record;
+mod server;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use api::google::longrunning::Operation;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lake::{Lake, LakeError, Version};
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep, timeout_at};
+use uuid::Uuid;
+
+pub use record::{Progress, Record, State};
+pub use server::OperationsService;
+
+use crate::config::JobsConfig;
+use crate::error::{ErrorCode, ServiceError};
+
+/// A kind of job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Service that runs it; first part of the names of its operations.
+    pub service: &'static str,
+    /// Name, for example `import`.
+    pub name: &'static str,
+    /// Full name of the response's message.
+    pub response: &'static str,
+}
+
+/// How a running job tells how far it is.
+#[derive(Clone, Default)]
+pub struct JobProgress(Arc<Mutex<Progress>>);
+
+impl JobProgress {
+    /// Says how many units are done, of how many.
+    pub fn set(&self, done: u64, total: u64, unit: &str, message: &str) {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *progress = Progress { done, total, unit: unit.to_owned(), message: message.to_owned() };
+    }
+
+    fn get(&self) -> Progress {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+type Handler = Arc<dyn Fn(Vec<u8>, JobProgress) -> BoxFuture<'static, Result<Vec<u8>, ServiceError>> + Send + Sync>;
+
+/// The jobs of a process. Cheap to clone.
+#[derive(Clone)]
+pub struct Jobs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    lake: Lake,
+    owner: String,
+    lease: Duration,
+    handlers: Mutex<BTreeMap<&'static str, (Kind, Handler)>>,
+}
+
+impl Jobs {
+    /// Jobs stored in this lake, owned by this process.
+    pub fn new(lake: Lake, config: &JobsConfig) -> Self {
+        let owner = format!("{}-{}", std::process::id(), Uuid::now_v7().simple());
+        let lease = Duration::from_secs(config.lease_seconds.max(1));
+        Self { inner: Arc::new(Inner { lake, owner, lease, handlers: Mutex::default() }) }
+    }
+
+    /// Declares a kind of job and what runs it. The handler must be idempotent: it may run again after a crash.
+    pub fn register<Req, Res, Fut>(&self, kind: Kind, handler: impl Fn(Req, JobProgress) -> Fut + Send + Sync + 'static)
+    where
+        Req: Message + Default,
+        Res: Message,
+        Fut: Future<Output = Result<Res, ServiceError>> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |request, progress| match Req::decode(request.as_slice()) {
+            Ok(request) => {
+                let job = handler(request, progress);
+                async move { job.await.map(|response| response.encode_to_vec()) }.boxed()
+            }
+            Err(error) => {
+                let error = ServiceError::new(ErrorCode::OperationCrashed, format!("the stored request cannot be read: {error}"));
+                async move { Err(error) }.boxed()
+            }
+        });
+        self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.name, (kind, handler));
+    }
+
+    /// Starts a job, or gives the running one of the same request.
+    pub async fn start(&self, kind: Kind, request: &impl Message) -> Result<Operation, ServiceError> {
+        let request = request.encode_to_vec();
+        let id = hex::encode(&Sha256::digest([kind.name.as_bytes(), &request].concat())[..8]);
+        let name = format!("operations/{}/{}-{id}", kind.service, kind.name);
+        loop {
+            let stored = self.read(&name).await?;
+            if let Some((record, _)) = stored.as_ref().filter(|(record, _)| record.state == State::Running) {
+                return Ok(record.operation(kind.response));
+            }
+            let record = Record {
+                name: name.clone(),
+                kind: kind.name.to_owned(),
+                run: stored.as_ref().map_or(0, |(record, _)| record.run) + 1,
+                request: hex::encode(&request),
+                state: State::Running,
+                owner: self.inner.owner.clone(),
+                lease_until: self.lease_end(),
+                cancelled: false,
+                progress: Progress::default(),
+                response: String::new(),
+                error: String::new(),
+            };
+            match self.write(stored.as_ref().map(|(_, version)| version), &record).await {
+                Ok(version) => {
+                    let operation = record.operation(kind.response);
+                    self.run(record, version);
+                    return Ok(operation);
+                }
+                Err(LakeError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Looks for jobs of dead owners, now and as long as this process lives.
+    pub fn watch(&self) {
+        let jobs = self.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = jobs.take_over().await {
+                    tracing::warn!(%error, "abandoned operations cannot be looked for; trying again");
+                }
+                sleep(jobs.inner.lease / 3).await;
+            }
+        });
+    }
+
+    /// The operation of this name.
+    pub async fn get(&self, name: &str) -> Result<Operation, ServiceError> {
+        let (record, _) = self.read(name).await?.ok_or_else(|| not_found(name))?;
+        Ok(record.operation(self.response_of(&record.kind)))
+    }
+
+    /// Operations of the services of this process, by name.
+    pub async fn list(&self) -> Result<Vec<Operation>, ServiceError> {
+        let records = self.records().await?;
+        Ok(records.iter().map(|record| record.operation(self.response_of(&record.kind))).collect())
+    }
+
+    /// Asks the owner of a running operation to stop it.
+    pub async fn cancel(&self, name: &str) -> Result<(), ServiceError> {
+        loop {
+            let (mut record, version) = self.read(name).await?.ok_or_else(|| not_found(name))?;
+            if record.state != State::Running {
+                return Ok(());
+            }
+            record.cancelled = true;
+            match self.write(Some(&version), &record).await {
+                Ok(_) => return Ok(()),
+                Err(LakeError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The operation once it has ended, or as it is after `limit`.
+    pub async fn wait(&self, name: &str, limit: Duration) -> Result<Operation, ServiceError> {
+        let end = Instant::now() + limit;
+        loop {
+            let operation = self.get(name).await?;
+            if operation.done || timeout_at(end, sleep(Duration::from_millis(200))).await.is_err() {
+                return Ok(operation);
+            }
+        }
+    }
+
+    fn response_of(&self, kind: &str) -> &'static str {
+        let handlers = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        handlers.get(kind).map_or("google.protobuf.Empty", |(kind, _)| kind.response)
+    }
+
+    fn lease_end(&self) -> i64 {
+        now() + self.inner.lease.as_millis() as i64
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<(Record, Version)>, LakeError> {
+        if !name.starts_with("operations/") || name.contains("..") {
+            return Ok(None);
+        }
+        self.inner.lake.versioned(name).read().await
+    }
+
+    async fn write(&self, expected: Option<&Version>, record: &Record) -> Result<Version, LakeError> {
+        self.inner.lake.versioned(&record.name).compare_and_swap(expected, record).await
+    }
+
+    /// Operations of the services that have a handler here.
+    async fn records(&self) -> Result<Vec<Record>, LakeError> {
+        let services: std::collections::BTreeSet<&str> = {
+            let handlers = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+            handlers.values().map(|(kind, _)| kind.service).collect()
+        };
+        let mut records = Vec::new();
+        for service in services {
+            for name in self.inner.lake.objects().list(&format!("operations/{service}")).await? {
+                records.extend(self.read(&name).await?.map(|(record, _)| record));
+            }
+        }
+        Ok(records)
+    }
+
+    async fn take_over(&self) -> Result<(), LakeError> {
+        for abandoned in self.records().await?.into_iter().filter(|record| record.is_abandoned(now())) {
+            let known = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(abandoned.kind.as_str());
+            let Some((mut record, version)) = self.read(&abandoned.name).await?.filter(|(record, _)| known && record.is_abandoned(now()))
+            else {
+                continue;
+            };
+            tracing::info!(operation = record.name, from = record.owner, "taking over an abandoned operation");
+            record.owner.clone_from(&self.inner.owner);
+            record.lease_until = self.lease_end();
+            match self.write(Some(&version), &record).await {
+                Ok(version) => self.run(record, version),
+                Err(LakeError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the job of a record that this process owns.
+    fn run(&self, record: Record, version: Version) {
+        let handler = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).get(record.kind.as_str()).map(|(_, handler)| handler.clone());
+        let Some(handler) = handler else {
+            tracing::error!(kind = record.kind, "no handler for a job that was started here");
+            return;
+        };
+        let jobs = self.clone();
+        tokio::spawn(async move {
+            let progress = JobProgress::default();
+            let request = hex::decode(&record.request).unwrap_or_default();
+            let mut job = tokio::spawn(handler(request, progress.clone()));
+            let mut held = (record, version);
+            let result = loop {
+                tokio::select! {
+                    ended = &mut job => break ended.unwrap_or_else(|error| Err(crashed(&error))),
+                    () = sleep(jobs.inner.lease / 3) => match jobs.renew(&held, progress.get()).await {
+                        Ok(Some(renewed)) if renewed.0.cancelled => {
+                            job.abort();
+                            held = renewed;
+                            break Err(ServiceError::new(ErrorCode::OperationCancelled, "the operation was cancelled"));
+                        }
+                        Ok(Some(renewed)) => held = renewed,
+                        Ok(None) => {
+                            tracing::warn!(operation = held.0.name, "another process took the operation over: stopping here");
+                            job.abort();
+                            return;
+                        }
+                        // The lease may still be renewed at the next turn; if not, another process takes over.
+                        Err(error) => tracing::warn!(operation = held.0.name, %error, "the lease could not be renewed"),
+                    },
+                }
+            };
+            if let Err(error) = &result {
+                tracing::warn!(operation = held.0.name, %error, "operation failed");
+            }
+            jobs.end(held, progress.get(), result).await;
+        });
+    }
+
+    /// Renews the lease and stores the progress. `None` when this process owns the operation no more.
+    async fn renew(&self, held: &(Record, Version), progress: Progress) -> Result<Option<(Record, Version)>, LakeError> {
+        let Some((mut record, version)) = self.read(&held.0.name).await? else { return Ok(None) };
+        if record.owner != self.inner.owner || record.run != held.0.run {
+            return Ok(None);
+        }
+        record.progress = progress;
+        record.lease_until = self.lease_end();
+        match self.write(Some(&version), &record).await {
+            Ok(version) => Ok(Some((record, version))),
+            // Somebody asked to cancel in between: seen at the next turn.
+            Err(LakeError::Conflict(_)) => Ok(Some(held.clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores the end of an operation, as long as this process owns it.
+    async fn end(&self, mut held: (Record, Version), progress: Progress, result: Result<Vec<u8>, ServiceError>) {
+        loop {
+            held.0.progress = progress.clone();
+            held.0.finish(result.clone());
+            match self.write(Some(&held.1), &held.0).await {
+                Ok(_) => return,
+                Err(LakeError::Conflict(_)) => match self.read(&held.0.name).await {
+                    Ok(Some((record, version))) if record.owner == self.inner.owner && record.run == held.0.run => held = (record, version),
+                    _ => return,
+                },
+                Err(error) => {
+                    tracing::warn!(operation = held.0.name, %error, "the end of an operation could not be stored; trying again");
+                    sleep(self.inner.lease / 3).await;
+                }
+            }
+        }
+    }
+}
+
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+fn not_found(name: &str) -> ServiceError {
+    ServiceError::new(ErrorCode::OperationNotFound, format!("there is no operation '{name}'")).with("operation", name)
+}
+
+fn crashed(error: &tokio::task::JoinError) -> ServiceError {
+    ServiceError::new(ErrorCode::OperationCrashed, format!("the job stopped on a defect of the program: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use api::common::Chunk;
+    use lake::LakeOptions;
+
+    use super::*;
+
+    const ECHO: Kind = Kind { service: "test", name: "echo", response: "signauxfaibles.common.v1.Chunk" };
+
+    fn chunk(text: &'static str) -> Chunk {
+        Chunk { data: text.as_bytes().into() }
+    }
+
+    async fn lake() -> (tempfile::TempDir, Lake) {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).await.unwrap();
+        (folder, lake)
+    }
+
+    /// A process whose job counts its runs and takes `millis`.
+    fn process(lake: &Lake, millis: u64, runs: &Arc<AtomicU32>) -> Jobs {
+        let jobs = Jobs::new(lake.clone(), &JobsConfig { lease_seconds: 1 });
+        let runs = runs.clone();
+        jobs.register(ECHO, move |request: Chunk, progress: JobProgress| {
+            let runs = runs.clone();
+            async move {
+                runs.fetch_add(1, Ordering::SeqCst);
+                progress.set(1, 2, "things", "halfway");
+                sleep(Duration::from_millis(millis)).await;
+                match &request.data[..] {
+                    b"panic" => panic!("a defect"),
+                    b"fail" => Err(ServiceError::new(ErrorCode::NoFiles, "nothing")),
+                    _ => Ok(request),
+                }
+            }
+        });
+        jobs
+    }
+
+    async fn ended(jobs: &Jobs, name: &str) -> Operation {
+        let operation = jobs.wait(name, Duration::from_secs(20)).await.unwrap();
+        assert!(operation.done);
+        operation
+    }
+
+    #[tokio::test]
+    async fn the_same_request_joins_the_running_job() {
+        let (_folder, lake) = lake().await;
+        let runs = Arc::default();
+        let jobs = process(&lake, 300, &runs);
+        let first = jobs.start(ECHO, &chunk("a")).await.unwrap();
+        let second = jobs.start(ECHO, &chunk("a")).await.unwrap();
+        assert_eq!(first.name, second.name);
+        ended(&jobs, &first.name).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        jobs.start(ECHO, &chunk("a")).await.unwrap();
+        ended(&jobs, &first.name).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 2, "once ended it may run again");
+    }
+
+    #[tokio::test]
+    async fn failures_and_defects_end_with_a_code() {
+        let (_folder, lake) = lake().await;
+        let jobs = process(&lake, 0, &Arc::default());
+        for (request, code) in [("fail", ErrorCode::NoFiles), ("panic", ErrorCode::OperationCrashed)] {
+            let operation = jobs.start(ECHO, &chunk(request)).await.unwrap();
+            let Some(api::google::longrunning::operation::Result::Error(error)) = ended(&jobs, &operation.name).await.result else {
+                panic!("{request} must fail")
+            };
+            assert_eq!(ServiceError::from_rpc(&error).code(), code);
+        }
+        assert_eq!(jobs.get("operations/test/none").await.unwrap_err().code(), ErrorCode::OperationNotFound);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn another_process_takes_over_the_job_of_a_dead_one() {
+        let (_folder, lake) = lake().await;
+        let runs = Arc::default();
+        // The first process dies with its runtime, in the middle of the job.
+        let first = lake.clone();
+        let counted = Arc::clone(&runs);
+        let name = tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let name = runtime.block_on(async {
+                let jobs = process(&first, 60_000, &counted);
+                let name = jobs.start(ECHO, &chunk("a")).await.unwrap().name;
+                sleep(Duration::from_millis(100)).await;
+                name
+            });
+            runtime.shutdown_background();
+            name
+        })
+        .await
+        .unwrap();
+        let second = process(&lake, 0, &runs);
+        second.watch();
+        ended(&second, &name).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_job_stops() {
+        let (_folder, lake) = lake().await;
+        let jobs = process(&lake, 60_000, &Arc::default());
+        let name = jobs.start(ECHO, &chunk("a")).await.unwrap().name;
+        jobs.cancel(&name).await.unwrap();
+        assert!(matches!(ended(&jobs, &name).await.result, Some(api::google::longrunning::operation::Result::Error(_))));
+    }
+}

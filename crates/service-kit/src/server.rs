@@ -1,0 +1,149 @@
+//! The gRPC server of a process: health, reflection, TLS, limits, metrics, and a drain that loses no request.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::config::{ServerConfig, TlsConfig};
+use crate::error::{ErrorCode, ServiceError};
+use crate::metrics::{Metrics, Observe};
+
+/// Time between saying "not serving" and refusing connections, so that balancers look away first.
+const LOOK_AWAY: Duration = Duration::from_millis(500);
+
+fn configuration(what: &str, error: &dyn std::fmt::Display) -> ServiceError {
+    ServiceError::new(ErrorCode::Configuration, format!("{what}: {error}"))
+}
+
+/// Adds health and reflection (v1, and v1alpha for older clients) to the routes of services.
+fn complete(routes: Routes, names: &[&'static str], reporter: HealthReporter) -> Result<Routes, ServiceError> {
+    let health = tonic_health::server::HealthService::from_health_reporter(reporter);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(api::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let broken = |error: tonic_reflection::server::Error| ServiceError::new(ErrorCode::Internal, error.to_string());
+    let mut v1 = reflection().with_service_name("grpc.health.v1.Health");
+    let mut v1alpha = reflection().with_service_name("grpc.health.v1.Health");
+    for name in names {
+        v1 = v1.with_service_name(*name);
+        v1alpha = v1alpha.with_service_name(*name);
+    }
+    Ok(routes
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(v1.build_v1().map_err(broken)?)
+        .add_service(v1alpha.build_v1alpha().map_err(broken)?))
+}
+
+/// Serves until SIGTERM or SIGINT, then drains: health says no, the listener closes, running requests finish within the
+/// grace period. A second signal ends at once. `names` are the full names of the services, for health and reflection.
+pub async fn serve(config: &ServerConfig, routes: Routes, names: &[&'static str]) -> Result<(), ServiceError> {
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| configuration(&format!("listen on {}", config.listen), &error))?;
+    let admin = TcpListener::bind(config.admin).await.map_err(|error| configuration(&format!("admin on {}", config.admin), &error))?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(|error| configuration("listener", &error));
+    let (addr, admin_addr) = (address(&listener)?, address(&admin)?);
+
+    let reporter = HealthReporter::new();
+    let routes = complete(routes, names, reporter.clone())?;
+    let metrics = Metrics::default();
+    let (ready, readiness) = watch::channel(true);
+    tokio::spawn(serve_admin(admin, metrics.clone(), readiness));
+    for name in names {
+        reporter.set_service_status(*name, ServingStatus::Serving).await;
+    }
+    tracing::info!(%addr, admin = %admin_addr, "listening");
+
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let drain = async move {
+        let _closed = stopped.await;
+    };
+    let mut builder = Server::builder();
+    if let Some(tls) = &config.tls {
+        builder = builder.tls_config(tls_config(tls)?).map_err(|error| configuration("tls", &error))?;
+    }
+    let server = builder
+        .tcp_nodelay(true)
+        .timeout(Duration::from_secs(config.request_seconds))
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .layer(Observe(metrics))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(tokio_stream::wrappers::TcpListenerStream::new(listener), drain);
+    let server = tokio::spawn(server);
+
+    let mut signals = Signals::new()?;
+    signals.next().await;
+    tracing::info!("draining");
+    let _unwatched = ready.send(false);
+    reporter.set_service_status("", ServingStatus::NotServing).await;
+    for name in names {
+        reporter.set_service_status(*name, ServingStatus::NotServing).await;
+    }
+    tokio::time::sleep(LOOK_AWAY).await;
+    let _ended = stop.send(());
+    tokio::select! {
+        ended = server => match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(configuration("server", &error)),
+            Err(error) => Err(ServiceError::new(ErrorCode::Internal, error.to_string())),
+        },
+        () = tokio::time::sleep(Duration::from_secs(config.grace_seconds)) => {
+            tracing::warn!("requests were still running at the end of the grace period");
+            Ok(())
+        }
+        () = signals.next() => Ok(()),
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, ServiceError> {
+        let listen = |kind| signal(kind).map_err(|error| configuration("signals", &error));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, ServiceError> {
+    let read = |path: &std::path::Path| std::fs::read(path).map_err(|error| configuration(&path.display().to_string(), &error));
+    let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
+    let config = ServerTlsConfig::new().identity(identity);
+    Ok(match &tls.client_authorities {
+        Some(path) => config.client_ca_root(Certificate::from_pem(read(path)?)),
+        None => config,
+    })
+}
+
+async fn serve_admin(listener: TcpListener, metrics: Metrics, readiness: watch::Receiver<bool>) {
+    let ready = move || {
+        let ready = *readiness.borrow();
+        async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } }
+    };
+    let router = Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(move || async move { metrics.render() }));
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the admin server stopped");
+    }
+}

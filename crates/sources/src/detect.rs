@@ -1,0 +1,78 @@
+//! Which source a file is, by its name (`domain/ingestion.md` §2.1).
+
+use domain::Source;
+
+/// Exact names, lower case, without `.gz`. The names of both eras are known.
+const NAMES: [(&str, Source); 24] = [
+    ("stocketablissement_utf8_geo.csv", Source::Sirene),
+    ("stocketablissement_utf8.csv", Source::Sirene),
+    ("stocketablissement_utf8.zip", Source::Sirene),
+    ("sireneul.csv", Source::SireneUl),
+    ("stockunitelegale_utf8.csv", Source::SireneUl),
+    ("stockunitelegale_utf8.zip", Source::SireneUl),
+    ("stocketablissementhistorique_utf8.csv", Source::SireneHisto),
+    ("stocketablissementhistorique_utf8.zip", Source::SireneHisto),
+    ("sigfaible_effectif_siren.csv", Source::EffectifEnt),
+    ("sigfaible_effectif_siret.csv", Source::Effectif),
+    ("sigfaible_cotisdues.csv", Source::Cotisation),
+    ("sigfaible_debits.csv", Source::Debit),
+    ("sigfaible_delais.csv", Source::Delai),
+    ("sigfaible_ccsf.csv", Source::Ccsf),
+    ("sigfaible_pcoll.csv", Source::Procol),
+    ("consommation_ap.csv", Source::Apconso),
+    ("act_partielle_conso_depuis2014_france.csv", Source::Apconso),
+    ("demande_ap.csv", Source::Apdemande),
+    ("act_partielle_ddes_depuis2015_france.csv", Source::Apdemande),
+    ("ratios_inpi_bce.csv", Source::RatiosInpiBce),
+    ("export-ratios_inpi_bce.csv", Source::RatiosInpiBce),
+    ("effectif_dom.csv", Source::Effectif),
+    ("effectif_siren.csv", Source::EffectifEnt),
+    ("effectif_siret.csv", Source::Effectif),
+];
+
+/// The source of a file of this name, compressed or not; `None` when the name is that of no source. Case does not matter,
+/// since the producers changed it in 2022.
+pub fn detect(file_name: &str) -> Option<Source> {
+    let lower = file_name.to_lowercase();
+    let name = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let exact = NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
+    exact.or_else(|| is_paydex(name).then_some(Source::Paydex)).or_else(|| {
+        let csv = name.ends_with(".csv");
+        if csv && name.contains("effectif_") {
+            Some(Source::Effectif)
+        } else {
+            (csv && name.contains("_debits")).then_some(Source::Debit)
+        }
+    })
+}
+
+/// `E_YYYYMMDDHHMM_Retro-Paydex_YYYYMMDD.csv`.
+fn is_paydex(name: &str) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|c| c.is_ascii_digit());
+    let parts = name.strip_prefix("e_").and_then(|rest| rest.strip_suffix(".csv")).and_then(|rest| rest.split_once("_retro-paydex_"));
+    parts.is_some_and(|(moment, day)| digits(moment, 12) && digits(day, 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_both_eras_are_known() {
+        for (name, source) in [
+            ("sigfaible_debits.csv.gz", Some(Source::Debit)),
+            ("Sigfaible_debits.csv", Some(Source::Debit)),
+            ("sigfaible_effectif_siren.csv.gz", Some(Source::EffectifEnt)),
+            ("sigfaible_effectif_siret.csv", Some(Source::Effectif)),
+            ("StockEtablissement_utf8_geo.csv", Some(Source::Sirene)),
+            ("StockUniteLegale_utf8.zip", Some(Source::SireneUl)),
+            ("E_202511151200_Retro-Paydex_20251115.csv", Some(Source::Paydex)),
+            ("E_2025_Retro-Paydex_20251115.csv", None),
+            ("sigfaible_debits.xlsx", None),
+            ("notes.txt", None),
+            ("", None),
+        ] {
+            assert_eq!(detect(name), source, "{name}");
+        }
+    }
+}

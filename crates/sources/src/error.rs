@@ -1,0 +1,59 @@
+//! Failures of a whole file: nothing of it can be used.
+
+use std::io;
+
+use domain::Source;
+use thiserror::Error;
+
+/// Why a file cannot be used at all.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// No line.
+    #[error("the file is empty")]
+    Empty,
+    /// The header lacks columns.
+    #[error("the header lacks {}; it has: {}", quoted(.missing), .found.join(", "))]
+    MissingColumns {
+        /// Columns that the source needs.
+        missing: Vec<String>,
+        /// Columns found.
+        found: Vec<String>,
+    },
+    /// The header is that of another source.
+    #[error("the columns are those of {looks_like}, not of {expected}")]
+    WrongSource {
+        /// What was expected.
+        expected: Source,
+        /// What it looks like.
+        looks_like: Source,
+    },
+    /// The bytes cannot be read: truncated or damaged compression, or the reader failed.
+    #[error("the file cannot be read to its end ({0})")]
+    Unreadable(#[from] io::Error),
+    /// A line longer than any real one: the file is not what it says.
+    #[error("line {line} is longer than {limit} bytes: this is no CSV file of the source")]
+    EndlessLine {
+        /// Physical line.
+        line: u64,
+        /// Longest line accepted.
+        limit: usize,
+    },
+    /// A zip archive without a file in it.
+    #[error("the archive holds no file")]
+    EmptyArchive,
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}
+
+/// Why parsing stopped.
+#[derive(Debug, Error)]
+pub enum ParseError<E> {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Whoever takes the rows.
+    #[error("{0}")]
+    Sink(E),
+}

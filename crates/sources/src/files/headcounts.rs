@@ -1,0 +1,90 @@
+//! `effectif` and `effectif_ent`: one column a month (`domain/ingestion.md` §1.9 and §1.10).
+
+use domain::records::{CompanyHeadcount, Headcount};
+use domain::{Month, UrssafPeriod};
+
+use super::RowParser;
+use crate::error::FileError;
+use crate::fields::{Fields, Issue, headcount};
+use crate::layout::{Dialect, Layout};
+use crate::report::Reason;
+
+/// The columns `effYYYYQM` of a file, by position.
+struct MonthColumns(Vec<(usize, Month)>);
+
+impl MonthColumns {
+    fn find(layout: &Layout) -> Result<Self, FileError> {
+        let month = |name: &String| {
+            let period = name.get(..3).filter(|start| start.eq_ignore_ascii_case("eff")).and_then(|_| name.get(3..))?;
+            UrssafPeriod::parse(period.as_bytes()).filter(|period| period.months() == 1).map(UrssafPeriod::start)
+        };
+        let columns: Vec<(usize, Month)> =
+            layout.names().iter().enumerate().filter_map(|(position, name)| Some((position, month(name)?))).collect();
+        if columns.is_empty() {
+            return Err(FileError::MissingColumns { missing: vec!["effYYYYQM".to_owned()], found: layout.names().to_vec() });
+        }
+        Ok(Self(columns))
+    }
+
+    /// The headcounts of a record; empty cells give none.
+    fn read(&self, fields: &Fields<'_>, mut found: impl FnMut(Month, u32)) -> Result<(), Issue> {
+        for &(position, month) in &self.0 {
+            let cell = fields.at(position);
+            if !cell.is_empty() {
+                found(month, headcount(cell).ok_or(Issue::Reject(position, Reason::InvalidValue))?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Columns of `effectif`.
+mod by_establishment {
+    columns! { required { SIRET = "siret", ACCOUNT = "compte" } optional {} }
+    pub(super) const COLUMNS: (&[&str], &[&str], usize, usize) = (REQUIRED, OPTIONAL, SIRET, ACCOUNT);
+}
+
+/// Parser of `effectif`.
+pub struct HeadcountParser(MonthColumns);
+
+impl RowParser for HeadcountParser {
+    type Row = Headcount;
+    const DIALECT: Dialect = Dialect::SEMICOLON;
+    const REQUIRED: &'static [&'static str] = by_establishment::COLUMNS.0;
+    const OPTIONAL: &'static [&'static str] = by_establishment::COLUMNS.1;
+
+    fn new(layout: &Layout) -> Result<Self, FileError> {
+        MonthColumns::find(layout).map(Self)
+    }
+
+    fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<Headcount>) -> Result<(), Issue> {
+        let (_, _, siret, account) = by_establishment::COLUMNS;
+        let (siret, account) = (fields.siret(siret)?, fields.text(account));
+        self.0.read(fields, |month, headcount| rows.push(Headcount { siret, account: account.clone(), month, headcount }))
+    }
+}
+
+/// Columns of `effectif_ent`.
+mod by_company {
+    columns! { required { SIREN = "siren" } optional {} }
+    pub(super) const COLUMNS: (&[&str], &[&str], usize) = (REQUIRED, OPTIONAL, SIREN);
+}
+
+/// Parser of `effectif_ent`.
+pub struct CompanyHeadcountParser(MonthColumns);
+
+impl RowParser for CompanyHeadcountParser {
+    type Row = CompanyHeadcount;
+    const DIALECT: Dialect = Dialect::SEMICOLON;
+    const REQUIRED: &'static [&'static str] = by_company::COLUMNS.0;
+    const OPTIONAL: &'static [&'static str] = by_company::COLUMNS.1;
+
+    fn new(layout: &Layout) -> Result<Self, FileError> {
+        MonthColumns::find(layout).map(Self)
+    }
+
+    fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<CompanyHeadcount>) -> Result<(), Issue> {
+        let siren = fields.siren(by_company::COLUMNS.2)?;
+        self.0.read(fields, |month, headcount| rows.push(CompanyHeadcount { siren, month, headcount }))
+    }
+}

@@ -1,0 +1,102 @@
+//! One module a source: its columns and the rule that makes rows of a record.
+
+use domain::Source;
+use domain::records::Record;
+
+use crate::error::FileError;
+use crate::fields::{Fields, Issue};
+use crate::layout::{Dialect, Layout};
+
+/// Declares the columns of a source: constants that index [`Fields`], and the names to look for in the header.
+macro_rules! columns {
+    (required { $($required:ident = $required_name:literal),* $(,)? } optional { $($optional:ident = $optional_name:literal),* $(,)? }) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the order of the columns, named as the constants")]
+        enum Index {
+            $($required,)*
+            $($optional,)*
+        }
+        $(const $required: usize = Index::$required as usize;)*
+        $(const $optional: usize = Index::$optional as usize;)*
+        const REQUIRED: &[&str] = &[$($required_name),*];
+        const OPTIONAL: &[&str] = &[$($optional_name),*];
+    };
+}
+
+mod accounts;
+mod establishments;
+mod headcounts;
+mod legal_units;
+mod paydex;
+mod short_time_work;
+mod states;
+mod urssaf;
+
+pub use accounts::AccountsParser;
+pub use establishments::EstablishmentParser;
+pub use headcounts::{CompanyHeadcountParser, HeadcountParser};
+pub use legal_units::LegalUnitParser;
+pub use paydex::PaymentDelayParser;
+pub use short_time_work::{ShortTimeConsumptionParser, ShortTimeRequestParser};
+pub use states::EstablishmentStateParser;
+pub use urssaf::{CcsfParser, ContributionParser, DebitParser, PaymentPlanParser, ProcolParser};
+
+/// The parser of a source.
+pub trait RowParser: Sized + Send {
+    /// What it makes.
+    type Row: Record;
+    /// How its files are written.
+    const DIALECT: Dialect;
+    /// Columns without which a file is not of this source.
+    const REQUIRED: &'static [&'static str];
+    /// Columns read when present.
+    const OPTIONAL: &'static [&'static str];
+
+    /// Prepares for a file of this layout.
+    fn new(layout: &Layout) -> Result<Self, FileError>;
+
+    /// Adds the rows of a record, or says why there are none.
+    fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<Self::Row>) -> Result<(), Issue>;
+}
+
+/// Something to do with the parser of a source known at run time.
+pub trait SourceVisitor {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn visit<P: RowParser + 'static>(self) -> Self::Output;
+}
+
+/// Calls the visitor with the parser of a source.
+pub fn dispatch<V: SourceVisitor>(source: Source, visitor: V) -> V::Output {
+    match source {
+        Source::Sirene => visitor.visit::<EstablishmentParser>(),
+        Source::SireneUl => visitor.visit::<LegalUnitParser>(),
+        Source::SireneHisto => visitor.visit::<EstablishmentStateParser>(),
+        Source::Effectif => visitor.visit::<HeadcountParser>(),
+        Source::EffectifEnt => visitor.visit::<CompanyHeadcountParser>(),
+        Source::Cotisation => visitor.visit::<ContributionParser>(),
+        Source::Debit => visitor.visit::<DebitParser>(),
+        Source::Delai => visitor.visit::<PaymentPlanParser>(),
+        Source::Ccsf => visitor.visit::<CcsfParser>(),
+        Source::Procol => visitor.visit::<ProcolParser>(),
+        Source::Apconso => visitor.visit::<ShortTimeConsumptionParser>(),
+        Source::Apdemande => visitor.visit::<ShortTimeRequestParser>(),
+        Source::Paydex => visitor.visit::<PaymentDelayParser>(),
+        Source::RatiosInpiBce => visitor.visit::<AccountsParser>(),
+    }
+}
+
+/// The source whose columns these are: of those that find all they need, the one that needs most.
+pub(crate) fn recognise(names: &[String]) -> Option<Source> {
+    struct Needs<'a>(&'a [String]);
+    impl SourceVisitor for Needs<'_> {
+        type Output = Option<usize>;
+        fn visit<P: RowParser + 'static>(self) -> Option<usize> {
+            let has = |wanted: &&str| self.0.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+            P::REQUIRED.iter().all(|wanted| has(wanted)).then_some(P::REQUIRED.len())
+        }
+    }
+    let found = Source::ALL.into_iter().filter_map(|source| dispatch(source, Needs(names)).map(|needed| (needed, source)));
+    found.max_by_key(|(needed, _)| *needed).map(|(_, source)| source)
+}

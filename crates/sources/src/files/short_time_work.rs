@@ -1,0 +1,116 @@
+//! `apdemande` and `apconso`: short-time work requested and consumed (`domain/ingestion.md` §1.12 and §1.13).
+
+use domain::dates::parse_iso;
+use domain::records::{ShortTimeConsumption, ShortTimeRequest};
+
+use super::RowParser;
+use crate::error::FileError;
+use crate::fields::{Fields, Issue};
+use crate::layout::{Dialect, Layout};
+use crate::report::Reason;
+
+/// Columns of `apconso`.
+mod consumption {
+    columns! {
+        required {
+            REQUEST = "ID_DA",
+            SIRET = "ETAB_SIRET",
+            MONTH = "MOIS",
+            HOURS = "HEURES",
+            AMOUNT = "MONTANTS",
+            HEADCOUNT = "EFFECTIFS",
+        }
+        optional {}
+    }
+    pub(super) const NAMES: (&[&str], &[&str]) = (REQUIRED, OPTIONAL);
+    pub(super) const COLUMNS: [usize; 6] = [REQUEST, SIRET, MONTH, HOURS, AMOUNT, HEADCOUNT];
+}
+
+/// Parser of `apconso`.
+pub struct ShortTimeConsumptionParser;
+
+impl RowParser for ShortTimeConsumptionParser {
+    type Row = ShortTimeConsumption;
+    const DIALECT: Dialect = Dialect::COMMA;
+    const REQUIRED: &'static [&'static str] = consumption::NAMES.0;
+    const OPTIONAL: &'static [&'static str] = consumption::NAMES.1;
+
+    fn new(_: &Layout) -> Result<Self, FileError> {
+        Ok(Self)
+    }
+
+    fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeConsumption>) -> Result<(), Issue> {
+        let [request, siret, month, hours, amount, headcount] = consumption::COLUMNS;
+        rows.push(ShortTimeConsumption {
+            request_id: fields.text(request),
+            siret: fields.strict_siret(siret)?,
+            date: fields.date(month, parse_iso)?,
+            hours: fields.float(hours)?,
+            amount: fields.optional_euros(amount)?,
+            headcount: fields.int_from_float(headcount)?,
+        });
+        Ok(())
+    }
+}
+
+columns! {
+    required {
+        REQUEST = "ID_DA",
+        SIRET = "ETAB_SIRET",
+        COMPANY_HEADCOUNT = "EFF_ENT",
+        HEADCOUNT = "EFF_ETAB",
+        DECIDED = "DATE_STATUT",
+        START = "DATE_DEB",
+        END = "DATE_FIN",
+        HOURS = "HTA",
+        AUTHORISED_HEADCOUNT = "EFF_AUTO",
+        REASON = "MOTIF_RECOURS_SE",
+        CONSUMED_HOURS = "S_HEURE_CONSOM_TOT",
+        PERIMETER = "PERIMETRE_AP",
+    }
+    optional {
+        AMOUNT = "MTA",
+        CONSUMED_HEADCOUNT = "S_EFF_CONSOM_TOT",
+        CONSUMED_AMOUNT = "S_MONTANT_CONSOM_TOT",
+    }
+}
+
+/// Parser of `apdemande`.
+pub struct ShortTimeRequestParser;
+
+impl RowParser for ShortTimeRequestParser {
+    type Row = ShortTimeRequest;
+    const DIALECT: Dialect = Dialect::COMMA.lazy();
+    const REQUIRED: &'static [&'static str] = REQUIRED;
+    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+
+    fn new(_: &Layout) -> Result<Self, FileError> {
+        Ok(Self)
+    }
+
+    fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeRequest>) -> Result<(), Issue> {
+        let reason = match fields.optional_int(REASON)? {
+            Some(reason @ 1..=7) => Some(reason as u8),
+            None => None,
+            Some(_) => return fields.reject(REASON, Reason::InvalidValue),
+        };
+        rows.push(ShortTimeRequest {
+            request_id: fields.text(REQUEST),
+            siret: fields.strict_siret(SIRET)?,
+            company_headcount: fields.int_from_float(COMPANY_HEADCOUNT)?,
+            headcount: fields.int_from_float(HEADCOUNT)?,
+            decided: fields.optional_date(DECIDED, parse_iso)?,
+            start: fields.date(START, parse_iso)?,
+            end: fields.date(END, parse_iso)?,
+            hours: fields.optional_float(HOURS)?,
+            amount: fields.optional_euros(AMOUNT)?,
+            authorised_headcount: fields.int_from_float(AUTHORISED_HEADCOUNT)?,
+            reason,
+            perimeter: fields.optional_int(PERIMETER)?,
+            consumed_hours: fields.optional_float(CONSUMED_HOURS)?,
+            consumed_headcount: fields.int_from_float(CONSUMED_HEADCOUNT)?,
+            consumed_amount: fields.optional_euros(CONSUMED_AMOUNT)?,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! The source files: their names, layouts and rules (`domain/ingestion.md` §1), from bytes to typed rows.
+//!
+//! [`parse`] reads a file line by line through a [`Sink`]: each record becomes rows, a [`Rejection`] with line, column and
+//! reason, or a skip with a reason. Memory does not depend on the size of the file. No I/O beyond the reader given.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod detect;
+mod error;
+mod fields;
+pub mod files;
+mod layout;
+mod parse;
+mod records;
+mod report;
+mod zip;
+
+pub use detect::detect;
+pub use error::{FileError, ParseError};
+pub use fields::{Fields, Issue};
+pub use files::{RowParser, SourceVisitor, dispatch};
+pub use layout::{Dialect, Layout};
+pub use parse::{Sink, parse};
+pub use report::{ParseReport, Reason, Rejection, SkipReason, Warning};
+pub use zip::read_zip;

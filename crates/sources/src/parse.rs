@@ -1,0 +1,109 @@
+//! Runs the parser of a source over a file.
+
+use std::io::{BufRead, BufReader, Read};
+
+use domain::records::Record;
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::{FileError, ParseError};
+use crate::fields::{Fields, Issue, decode};
+use crate::files::RowParser;
+use crate::layout::Layout;
+use crate::records::{Records, Shape};
+use crate::report::{ParseReport, Reason, Rejection, Warning};
+
+/// Rows handed over together.
+const CHUNK: usize = 4_096;
+/// Characters kept of a rejected value.
+const VALUE: usize = 200;
+/// Bytes read at once.
+const BUFFER: usize = 256 * 1024;
+
+/// Takes what a file gives, in the order of its lines.
+pub trait Sink<R> {
+    /// Why it cannot take more: parsing stops.
+    type Error;
+
+    /// Takes rows: what it leaves in the vector is lost.
+    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Self::Error>;
+
+    /// Takes a rejected line.
+    fn rejected(&mut self, rejection: Rejection) -> Result<(), Self::Error>;
+}
+
+/// Parses a whole file. A name that ends in `.gz` says that it is compressed; a byte-order mark is passed over.
+pub fn parse<P: RowParser, S: Sink<P::Row>>(input: impl Read, file_name: &str, sink: &mut S) -> Result<ParseReport, ParseError<S::Error>> {
+    let input = BufReader::with_capacity(BUFFER, input);
+    if file_name.to_ascii_lowercase().ends_with(".gz") {
+        parse_plain::<P, S>(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)), sink)
+    } else {
+        parse_plain::<P, S>(input, sink)
+    }
+}
+
+fn parse_plain<P: RowParser, S: Sink<P::Row>>(input: impl BufRead, sink: &mut S) -> Result<ParseReport, ParseError<S::Error>> {
+    let mut records = Records::new(input, P::DIALECT);
+    let header = records.next()?.ok_or(FileError::Empty)?;
+    let layout = layout::<P>(&records, header)?;
+    let mut parser = P::new(&layout)?;
+    let (mut report, mut rows, mut warnings) = (ParseReport::default(), Vec::with_capacity(CHUNK), Vec::new());
+    while let Some(shape) = records.next()? {
+        report.lines += 1;
+        let before = rows.len();
+        let issue = match shape {
+            Shape::BareQuote(field) => Err(Issue::Reject(field, Reason::BareQuote)),
+            Shape::Good if records.len() != layout.names().len() => Err(Issue::Reject(usize::MAX, Reason::WrongFieldCount)),
+            Shape::Good => parser.row(&mut Fields::new(&layout, &records, &mut warnings), &mut rows),
+        };
+        match issue {
+            Ok(()) => {
+                report.valid += 1;
+                warnings.drain(..).for_each(|warning: Warning| *report.warnings.entry(warning).or_default() += 1);
+            }
+            Err(Issue::Skip(reason)) => *report.skipped.entry(reason).or_default() += 1,
+            Err(Issue::Reject(field, reason)) => {
+                *report.rejected.entry(reason).or_default() += 1;
+                let rejection = rejection(&records, &layout, report.lines, field, reason);
+                sink.rejected(rejection).map_err(ParseError::Sink)?;
+            }
+        }
+        if issue.is_err() {
+            rows.truncate(before);
+            warnings.clear();
+        }
+        if rows.len() >= CHUNK {
+            hand_over(&mut rows, &mut report, sink)?;
+        }
+    }
+    hand_over(&mut rows, &mut report, sink)?;
+    Ok(report)
+}
+
+fn hand_over<R: Record, S: Sink<R>>(rows: &mut Vec<R>, report: &mut ParseReport, sink: &mut S) -> Result<(), ParseError<S::Error>> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    report.rows += rows.len() as u64;
+    sink.rows(rows).map_err(ParseError::Sink)?;
+    rows.clear();
+    Ok(())
+}
+
+fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Result<Layout, FileError> {
+    let fields = if header == Shape::Good { records.len() } else { 0 };
+    let mut names: Vec<String> = (0..fields).map(|field| decode(records.field(field)).trim().to_owned()).collect();
+    if let Some(first) = names.first_mut()
+        && let Some(rest) = first.strip_prefix('\u{feff}')
+    {
+        *first = rest.trim_matches('"').to_owned();
+    }
+    Layout::find(P::Row::SOURCE, names, P::REQUIRED, P::OPTIONAL)
+}
+
+fn rejection(records: &Records<impl BufRead>, layout: &Layout, record: u64, field: usize, reason: Reason) -> Rejection {
+    let column = layout.names().get(field).cloned();
+    let whole = matches!(reason, Reason::WrongFieldCount | Reason::BareQuote) || column.is_none();
+    let value = if whole { records.raw() } else { records.field(field) };
+    let value = decode(value).chars().take(VALUE).collect();
+    Rejection { line: records.line(), record, column, reason, value }
+}
