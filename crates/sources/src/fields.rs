@@ -216,8 +216,6 @@ fn junk(bytes: &[u8]) -> Read<()> {
     let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
     match bytes {
         [] => Err(Issue::Skip(SkipReason::EmptyIdentifier)),
-        b"@" => Err(Issue::Skip(SkipReason::JunkIdentifier)),
-        bytes if bytes.len() == 8 && digits(bytes) => Err(Issue::Skip(SkipReason::JunkIdentifier)),
         bytes if bytes.len() == 10 && digits(&bytes[..7]) && bytes[7].is_ascii_uppercase() && digits(&bytes[8..]) => {
             Err(Issue::Skip(SkipReason::AcossInternalId))
         }
@@ -275,8 +273,7 @@ mod tests {
     #[test]
     fn junk_is_told_from_errors() {
         assert_eq!(junk(b"1234567A89"), Err(Issue::Skip(SkipReason::AcossInternalId)));
-        assert_eq!(junk(b"@"), Err(Issue::Skip(SkipReason::JunkIdentifier)));
-        assert_eq!(junk(b"12345678"), Err(Issue::Skip(SkipReason::JunkIdentifier)));
+        assert_eq!(junk(b"@"), Ok(()), "junk of one file only");
         assert_eq!(junk(b""), Err(Issue::Skip(SkipReason::EmptyIdentifier)));
         assert_eq!(junk(b"123456789"), Ok(()));
     }

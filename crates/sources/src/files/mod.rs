@@ -87,6 +87,9 @@ pub fn dispatch<V: SourceVisitor>(source: Source, visitor: V) -> V::Output {
     }
 }
 
+/// Columns that tell a source from the others: fewer are found by chance.
+const TELLING: usize = 3;
+
 /// The source whose columns these are: of those that find all they need, the one that needs most.
 pub(crate) fn recognise(names: &[String]) -> Option<Source> {
     struct Needs<'a>(&'a [String]);
@@ -98,5 +101,5 @@ pub(crate) fn recognise(names: &[String]) -> Option<Source> {
         }
     }
     let found = Source::ALL.into_iter().filter_map(|source| dispatch(source, Needs(names)).map(|needed| (needed, source)));
-    found.max_by_key(|(needed, _)| *needed).map(|(_, source)| source)
+    found.filter(|(needed, _)| *needed >= TELLING).max_by_key(|(needed, _)| *needed).map(|(_, source)| source)
 }

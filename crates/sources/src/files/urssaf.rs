@@ -9,7 +9,7 @@ use super::RowParser;
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
-use crate::report::Warning;
+use crate::report::{SkipReason, Warning};
 
 /// A parser without state: its columns, and how a record becomes a row.
 macro_rules! parser {
@@ -114,7 +114,14 @@ parser! {
         optional {}
     },
     |fields| PaymentPlan {
-        siret: fields.siret(SIRET)?,
+        siret: {
+            // This file alone holds `@` and truncated identifiers (§0.3).
+            let bytes = fields.bytes(SIRET);
+            if bytes == b"@" || (bytes.len() == 8 && bytes.iter().all(u8::is_ascii_digit)) {
+                return Err(Issue::Skip(SkipReason::JunkIdentifier));
+            }
+            fields.siret(SIRET)?
+        },
         account: fields.text(ACCOUNT),
         case_number: fields.text(CASE),
         created: fields.date(CREATED, parse_french)?,

@@ -1,0 +1,153 @@
+//! Which companies are followed: enough employees, minus the exclusions (`domain/ingestion.md` §2.5).
+
+use std::collections::BTreeMap;
+
+use domain::records::{Establishment, LegalUnit};
+use domain::Month;
+
+use crate::rows::CompanyRows;
+use crate::series::headcount_by_month;
+
+/// Employees from which a company is followed.
+pub const HEADCOUNT: u32 = 10;
+/// Months in which it must have had them.
+pub const MONTHS: i32 = 36;
+
+/// Why a company is out of the perimeter, in the order in which reasons are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exclusion {
+    /// Never ten employees in the last 36 months known.
+    Headcount,
+    /// Legal category of public law.
+    LegalCategory,
+    /// Activity of the company: administration, education, finance, associations.
+    Activity,
+    /// No head office in SIRENE.
+    NoHeadOffice,
+    /// Head office abroad.
+    HeadOfficeAbroad,
+    /// Head office in no known commune.
+    HeadOfficeNotLocated,
+    /// Head office not in NAF rev. 2: outcome of the existing system, kept on purpose (decision 0006).
+    NotNafRev2,
+}
+
+impl Exclusion {
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Headcount => "headcount_below_10",
+            Self::LegalCategory => "legal_category",
+            Self::Activity => "activity",
+            Self::NoHeadOffice => "no_head_office",
+            Self::HeadOfficeAbroad => "head_office_abroad",
+            Self::HeadOfficeNotLocated => "head_office_not_located",
+            Self::NotNafRev2 => "not_naf_rev2",
+        }
+    }
+}
+
+/// What the perimeter of a batch needs to know of a company, gathered row by row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Ten employees in one of the months looked at.
+    pub enough_employees: bool,
+    excluded_category: bool,
+    excluded_activity: bool,
+    head_office: Option<HeadOffice>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HeadOffice {
+    located: bool,
+    abroad: bool,
+    rev2: bool,
+}
+
+impl Facts {
+    /// Takes the legal unit.
+    pub fn legal_unit(&mut self, unit: &LegalUnit) {
+        self.excluded_category = unit.legal_category.is_some_and(domain::LegalCategory::is_excluded);
+        self.excluded_activity = unit.naf.is_some_and(domain::NafCode::is_excluded);
+    }
+
+    /// Takes an establishment. Of several head offices a located one counts.
+    pub fn establishment(&mut self, row: &Establishment) {
+        if row.head_office && self.head_office.is_none_or(|known| !known.located || !known.rev2) {
+            let abroad = !row.foreign_country_code.is_empty() || !row.foreign_country.is_empty();
+            self.head_office = Some(HeadOffice { located: row.department.is_some(), abroad, rev2: !row.naf_not_rev2 });
+        }
+    }
+
+    /// Why the company is out; `None` when it is in.
+    pub fn exclusion(&self) -> Option<Exclusion> {
+        if self.enough_employees { self.exclusion_by_nature() } else { Some(Exclusion::Headcount) }
+    }
+
+    /// The same, whatever the headcount.
+    pub fn exclusion_by_nature(&self) -> Option<Exclusion> {
+        if self.excluded_category {
+            return Some(Exclusion::LegalCategory);
+        }
+        if self.excluded_activity {
+            return Some(Exclusion::Activity);
+        }
+        match self.head_office {
+            None => Some(Exclusion::NoHeadOffice),
+            Some(office) if !office.rev2 => Some(Exclusion::NotNafRev2),
+            Some(office) if office.located => None,
+            Some(office) if office.abroad => Some(Exclusion::HeadOfficeAbroad),
+            Some(_) => Some(Exclusion::HeadOfficeNotLocated),
+        }
+    }
+
+    /// Facts of a company whose rows are at hand; the headcount is left out.
+    pub fn of(rows: &CompanyRows) -> Self {
+        let mut facts = Self::default();
+        if let Some(unit) = &rows.legal_unit {
+            facts.legal_unit(unit);
+        }
+        rows.establishments.iter().for_each(|row| facts.establishment(row));
+        facts
+    }
+}
+
+/// Whether a headcount of this month counts for a perimeter whose last month with any headcount is `last`.
+pub fn counts(month: Month, last: Month) -> bool {
+    month <= last && last.since(month) < MONTHS
+}
+
+/// Months in which ten employees were reached.
+pub(crate) fn reached(rows: &CompanyRows) -> BTreeMap<Month, u32> {
+    let mut months = headcount_by_month(rows);
+    months.retain(|_, headcount| *headcount >= HEADCOUNT);
+    months
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirty_six_months_are_looked_at() {
+        let last: Month = "2025-08".parse().unwrap();
+        assert!(counts(last, last) && counts(last.plus(-35), last));
+        assert!(!counts(last.plus(-36), last) && !counts(last.plus(1), last));
+    }
+
+    #[test]
+    fn the_first_reason_is_given() {
+        let mut facts = Facts::default();
+        assert_eq!(facts.exclusion(), Some(Exclusion::Headcount));
+        facts.enough_employees = true;
+        assert_eq!(facts.exclusion(), Some(Exclusion::NoHeadOffice));
+        facts.head_office = Some(HeadOffice { located: false, abroad: true, rev2: true });
+        assert_eq!(facts.exclusion(), Some(Exclusion::HeadOfficeAbroad));
+        facts.head_office = Some(HeadOffice { located: true, abroad: false, rev2: false });
+        assert_eq!(facts.exclusion(), Some(Exclusion::NotNafRev2));
+        facts.head_office = Some(HeadOffice { located: true, abroad: false, rev2: true });
+        assert_eq!(facts.exclusion(), None);
+        facts.excluded_activity = true;
+        assert_eq!(facts.exclusion(), Some(Exclusion::Activity));
+    }
+}

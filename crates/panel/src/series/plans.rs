@@ -1,0 +1,42 @@
+//! Payment plans granted by Urssaf, and decisions of the CCSF (`domain/ingestion.md` §3.6 and §3.7).
+
+use domain::Month;
+use domain::records::PaymentPlan;
+
+use super::{BaseSeries, Series, ratio};
+use crate::rows::CompanyRows;
+
+/// Stages of a plan that runs: granted, or being granted.
+const RUNNING: [&str; 2] = ["APPROB", "PR"];
+
+pub(super) fn fill(rows: &CompanyRows, base: &mut BaseSeries) {
+    let mut plans: Vec<&PaymentPlan> =
+        rows.plans.iter().filter(|plan| RUNNING.contains(&plan.stage.as_str()) && plan.due > plan.created && plan.amount.0 > 0).collect();
+    plans.sort();
+    plans.dedup();
+    let window = base.window();
+    for month in 0..window.len {
+        let today = window.month(month).last_day();
+        let running = plans.iter().filter(|plan| plan.created <= today && plan.due > today);
+        let (mut amount, mut foreseen, mut remaining, mut count) = (0.0, 0.0, 0, 0);
+        for plan in running {
+            let total = plan.duration_days.filter(|days| *days > 0).map_or((plan.due - plan.created).num_days(), i64::from);
+            let left = (plan.due - today).num_days();
+            amount += plan.amount.euros();
+            foreseen += plan.amount.euros() * left as f64 / total as f64;
+            remaining = remaining.max(left);
+            count += 1;
+        }
+        let (debt, mean) = (base.get(Series::Debt)[month], base.get(Series::ContributionMean)[month]);
+        let runs = count > 0;
+        base.get_mut(Series::PlanRunning)[month] = f64::from(u8::from(runs));
+        base.get_mut(Series::PlanRemaining)[month] = remaining as f64;
+        base.get_mut(Series::PlanWeight)[month] = if runs { ratio(amount, mean) } else { 0.0 };
+        base.get_mut(Series::PlanDeviation)[month] = if runs { (debt - foreseen) / amount } else { f64::NAN };
+    }
+    let decisions: Vec<Month> = rows.ccsf.iter().map(|row| Month::of(row.treated_on)).collect();
+    base.set(Series::CcsfSince, |month| {
+        let today = window.month(month);
+        decisions.iter().filter(|decision| **decision <= today).max().map_or(f64::NAN, |last| today.since(*last).into())
+    });
+}

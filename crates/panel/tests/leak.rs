@@ -1,0 +1,225 @@
+//! The leak test, never removed (`design.md` §3): a vector of month `m` is made of what was known at `m`, and of nothing
+//! else. Checked on random companies, by recomputing from the rows known then and by altering later rows; and the check
+//! itself is shown to catch a leak.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use domain::records::{
+    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, EstablishmentState, Headcount, PaymentDelay, PaymentPlan, ProcolEvent,
+    Record, ShortTimeConsumption, ShortTimeRequest,
+};
+use domain::time_rules::TimeRules;
+use domain::{Cents, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
+use panel::{Catalogue, CompanyRows, build, risk};
+use proptest::prelude::*;
+
+const SIREN: u32 = 732_829_320;
+
+fn first() -> Month {
+    Month::new(2020, 1).unwrap()
+}
+
+fn last() -> Month {
+    Month::new(2022, 12).unwrap()
+}
+
+fn siret(establishment: u8) -> Siret {
+    Siret::from_parts(Siren::from_number(SIREN).unwrap(), format!("0001{}", establishment % 3).as_bytes()).unwrap()
+}
+
+fn day(offset: u16) -> NaiveDate {
+    Month::new(2018, 1).unwrap().first_day() + chrono::Duration::days(i64::from(offset % 1900))
+}
+
+fn month(offset: u16) -> Month {
+    Month::of(day(offset))
+}
+
+prop_compose! {
+    /// Rows of every source, around the months computed.
+    fn company()(seeds in prop::collection::vec((any::<u8>(), any::<u16>(), any::<u16>(), 0i64..5_000_00, any::<u8>()), 0..120)) -> CompanyRows {
+        let mut rows = CompanyRows::empty(Siren::from_number(SIREN).unwrap());
+        for (kind, at, length, amount, e) in seeds {
+            add(&mut rows, kind, at, length, amount, e);
+        }
+        rows
+    }
+}
+
+fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u8) {
+    let (siret, account, text) = (siret(e), format!("{}", e % 2), String::new());
+    let period = UrssafPeriod::new(month(at), [1, 1, 3, 12][usize::from(e) % 4]).unwrap();
+    let siren = siret.siren();
+    match kind % 12 {
+        0..=2 => rows.debits.push(Debit {
+            siret,
+            account,
+            period,
+            gap_number: format!("{}", 101 + e % 2),
+            history_number: i32::from(length % 5),
+            treated_on: day(at.wrapping_add(length % 400)),
+            employee_part: Cents(amount / 4),
+            employer_part: Cents(amount),
+            account_state: Some(1),
+            procol_code: text.clone(),
+            operation_code: "1".into(),
+            reason_code: "1".into(),
+            appeal: false,
+        }),
+        3..=4 => rows.contributions.push(Contribution { siret, account, period, paid: None, due: Cents(amount) }),
+        5 => {
+            rows.company_headcounts.push(CompanyHeadcount { siren, month: month(at), headcount: u32::from(e % 40) });
+            rows.headcounts.push(Headcount { siret, account, month: month(length), headcount: u32::from(e % 20) });
+        }
+        6 => rows.plans.push(PaymentPlan {
+            siret,
+            account,
+            case_number: text.clone(),
+            created: day(at),
+            due: day(at) + chrono::Duration::days(i64::from(length % 700) + 1),
+            duration_days: (e % 2 == 0).then_some(i32::from(length % 700)),
+            debtor: text.clone(),
+            six_months: text.clone(),
+            year: None,
+            amount: Cents(amount + 1),
+            stage: "APPROB".into(),
+            action: text,
+        }),
+        7 => rows.consumptions.push(ShortTimeConsumption {
+            request_id: account,
+            siret,
+            date: day(at),
+            hours: f64::from(e),
+            amount: None,
+            headcount: None,
+        }),
+        8 => rows.requests.push(ShortTimeRequest {
+            request_id: account,
+            siret,
+            company_headcount: None,
+            headcount: None,
+            decided: (e % 3 != 0).then(|| day(length)),
+            start: day(at),
+            end: day(at) + chrono::Duration::days(i64::from(e)),
+            hours: Some(f64::from(e)),
+            amount: None,
+            authorised_headcount: None,
+            reason: None,
+            perimeter: None,
+            consumed_hours: None,
+            consumed_headcount: None,
+            consumed_amount: None,
+        }),
+        9 => rows.payment_delays.push(PaymentDelay { siren, days: i32::from(e), value_date: day(at) }),
+        10 => {
+            rows.states.push(EstablishmentState { siret, start: Some(day(at)), end: Some(day(length)), active: e % 2 == 0, changed: true });
+            rows.ccsf.push(CcsfDecision { siret, account, treated_on: day(length), stage: "DEBUT".into(), action: "CCSF".into() });
+            let (action, stage) = (ProcolAction::ALL[usize::from(e) % 3], ProcolStage::NAMED[usize::from(e) % 7]);
+            rows.proceedings.push(ProcolEvent { siret, effective: day(at), action: Some(action), stage, label: String::new() });
+        }
+        _ => rows.accounts.push(accounts(siren, day(at), amount, e)),
+    }
+}
+
+fn accounts(siren: Siren, closed_on: NaiveDate, amount: i64, e: u8) -> Accounts {
+    let value = Some(f64::from(e));
+    Accounts {
+        siren,
+        closed_on,
+        turnover: Some(Cents(amount)),
+        gross_margin: None,
+        ebitda: None,
+        ebit: None,
+        net_income: Some(Cents(amount / 10)),
+        debt_ratio: value,
+        liquidity: value,
+        asset_wear: value,
+        financial_autonomy: value,
+        working_capital_share: value,
+        interest_coverage: value,
+        cash_flow_share: value,
+        repayment_capacity: value,
+        ebitda_margin: value,
+        pretax_income_share: value,
+        working_capital_days: value,
+        inventory_days: value,
+        customer_credit_days: value,
+        supplier_credit_days: value,
+        kind: ["C", "S", "K"][usize::from(e) % 3].into(),
+        public: true,
+    }
+}
+
+/// Something that computes a vector of a month, from rows.
+type Compute<'a> = &'a dyn Fn(&CompanyRows, Month) -> Vec<u32>;
+
+fn vectors<'a>(catalogue: &'a Catalogue, rules: &'a TimeRules) -> impl Fn(&CompanyRows, Month) -> Vec<u32> + 'a {
+    move |rows, month| {
+        let panel = build(rows, first(), last(), rules, catalogue);
+        let standing = risk::standings(rows, first(), last(), rules)[month.since(first()) as usize];
+        let status = standing.status(standing.in_perimeter) as u32;
+        panel.vector(month).iter().map(|value| value.to_bits()).chain([status]).collect()
+    }
+}
+
+/// A month at which `compute` sees rows that were not known, if there is one.
+fn leak(rows: &CompanyRows, rules: &TimeRules, compute: Compute<'_>) -> Option<Month> {
+    (0..36).step_by(5).map(|months| first().plus(months)).find(|month| {
+        let known = rows.known_by(month.last_day(), rules);
+        compute(rows, *month) != compute(&known, *month)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn vectors_are_made_of_what_was_known(rows in company()) {
+        let (catalogue, rules) = (Catalogue::builtin().unwrap(), TimeRules::default());
+        prop_assert_eq!(leak(&rows, &rules, &vectors(&catalogue, &rules)), None);
+    }
+
+    #[test]
+    fn later_rows_change_nothing(rows in company(), others in company(), at in 0i32..36) {
+        let (catalogue, rules) = (Catalogue::builtin().unwrap(), TimeRules::default());
+        let compute = vectors(&catalogue, &rules);
+        let month = first().plus(at);
+        let today = month.last_day();
+        let mut altered = rows.known_by(today, &rules);
+        // The later rows of another company take the place of this one's.
+        macro_rules! graft {
+            ($($field:ident),*) => {$(
+                altered.$field.extend(others.$field.iter().filter(|row| row.known_at(&rules) > today).cloned());
+            )*};
+        }
+        graft!(states, headcounts, company_headcounts, contributions, debits, plans, ccsf, proceedings);
+        graft!(consumptions, requests, payment_delays, accounts);
+        prop_assert_eq!(compute(&rows, month), compute(&altered, month));
+    }
+
+    #[test]
+    fn the_order_of_the_rows_changes_nothing(rows in company()) {
+        let (catalogue, rules) = (Catalogue::builtin().unwrap(), TimeRules::default());
+        let compute = vectors(&catalogue, &rules);
+        let mut reversed = rows.clone();
+        reversed.debits.reverse();
+        reversed.headcounts.reverse();
+        reversed.company_headcounts.reverse();
+        reversed.payment_delays.reverse();
+        reversed.states.reverse();
+        prop_assert_eq!(compute(&rows, last()), compute(&reversed, last()));
+    }
+}
+
+#[test]
+fn the_check_catches_a_leak() {
+    let rules = TimeRules::default();
+    let mut rows = CompanyRows::empty(Siren::from_number(SIREN).unwrap());
+    rows.accounts.push(accounts(rows.siren, Month::new(2020, 12).unwrap().last_day(), 1_000, 7));
+    let catalogue = Catalogue::builtin().unwrap();
+    assert_eq!(leak(&rows, &rules, &vectors(&catalogue, &rules)), None);
+    // The published system attached accounts to the months of their own year (`domain/model.md` §1.6): this does the same.
+    let leaking = |rows: &CompanyRows, month: Month| -> Vec<u32> {
+        rows.accounts.iter().filter(|row| row.closed_on >= month.first_day()).filter_map(|row| row.liquidity.map(|v| (v as f32).to_bits())).collect()
+    };
+    assert_eq!(leak(&rows, &rules, &leaking), Some(first()));
+}
