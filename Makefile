@@ -1,0 +1,68 @@
+# Everything that is done with this repository. `make` alone lists it.
+#
+# Tools are installed outside of the clone, in $(SF_CACHE)/tools; what cargo builds goes to ./target unless CARGO_TARGET_DIR says otherwise.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export SF_CACHE ?= $(HOME)/.cache/signaux-faibles
+export PATH := $(SF_CACHE)/tools/bin:$(PATH):$(HOME)/.cargo/bin
+
+# On CI a Cargo.lock that does not match is an error; a developer may be changing it.
+LOCKED := $(if $(CI),--locked)
+
+.PHONY: help setup demo build test e2e lint fmt helm doc up down clean
+
+help: ## List these commands
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: ## Install what building, testing and linting need (Debian; elsewhere it says what is missing)
+	@scripts/setup.sh build test lint
+
+demo: ## The whole chain on invented companies, up to a ranked list (COMPANIES=3000 DEPARTMENT=69 SEED=1)
+	@scripts/setup.sh build
+	cargo build $(LOCKED) -p cli
+	@scripts/demo.sh
+
+build: ## Compile `sf` and the four services
+	@scripts/setup.sh build
+	cargo build $(LOCKED) --workspace --bins
+
+test: ## Tests that need no server
+	@scripts/setup.sh build test
+	cargo build $(LOCKED) --workspace --bins
+	cargo test $(LOCKED) --workspace --doc --quiet
+	cargo nextest run $(LOCKED) --workspace
+
+e2e: ## Tests with real servers: S3, Redis and the four services as processes
+	@scripts/setup.sh build test
+	cargo build $(LOCKED) --workspace --bins
+	cargo nextest run $(LOCKED) --package acceptance --profile e2e
+
+lint: ## Format, clippy, dependencies, protos, scripts and the chart, warnings denied
+	@scripts/setup.sh build lint
+	@scripts/lint.sh $(LOCKED)
+
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+helm: ## Check the chart and render its examples anew
+	@scripts/setup.sh build lint
+	@scripts/chart.sh render
+
+doc: ## Build the documentation of the crates
+	@scripts/setup.sh build
+	RUSTDOCFLAGS='-D warnings' cargo doc $(LOCKED) --workspace --no-deps
+
+up: ## Start S3, Redis and the four services on loopback
+	@scripts/setup.sh build test
+	cargo build $(LOCKED) --workspace --bins
+	@scripts/servers.sh up
+
+down: ## Stop what `make up` started
+	@scripts/servers.sh down
+
+clean: down ## Remove what was built and run here
+	cargo clean
+	rm -rf .run

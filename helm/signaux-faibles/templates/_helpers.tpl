@@ -1,0 +1,89 @@
+{{/* Prefix of the names of all objects. */}}
+{{- define "sf.fullname" -}}
+{{- $name := .Release.Name }}
+{{- if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
+{{- $name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Labels that select the pods of a component. Call with (dict "root" $ "component" name). */}}
+{{- define "sf.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* Labels of every object. Same call. */}}
+{{- define "sf.labels" -}}
+{{ include "sf.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{/* Settings of a service: the defaults and what it replaces. Call with (dict "root" $ "component" name); gives YAML. */}}
+{{- define "sf.settings" -}}
+{{- mustMergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (index .root.Values.services .component)) | toYaml }}
+{{- end }}
+
+{{- define "sf.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The value of `sf --server`. */}}
+{{- define "sf.server" -}}
+{{- $name := include "sf.fullname" . -}}
+ingestion=http://{{ $name }}-ingestion:7000,features=http://{{ $name }}-feature-store:7000,training=http://{{ $name }}-training:7000,scoring=http://{{ $name }}-scoring:7000
+{{- end }}
+
+{{/* What all pods have: who they are, and how little they may do. */}}
+{{- define "sf.pod" -}}
+serviceAccountName: {{ include "sf.fullname" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What all containers have. */}}
+{{- define "sf.container" -}}
+image: {{ include "sf.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* An environment variable from a secret. Call with (list name secret key). */}}
+{{- define "sf.secretEnv" }}
+- name: {{ index . 0 }}
+  valueFrom:
+    secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}
+{{- end }}
+
+{{/* Environment of a service: secrets, and its own settings. Call with (dict "root" $ "component" name). */}}
+{{- define "sf.env" }}
+{{- with .root.Values.lake.existingSecret }}
+{{- include "sf.secretEnv" (list "SF_LAKE__S3__ACCESS_KEY_ID" . "access-key-id") }}
+{{- include "sf.secretEnv" (list "SF_LAKE__S3__SECRET_ACCESS_KEY" . "secret-access-key") }}
+{{- end }}
+{{- if has .component (list "feature-store" "scoring") }}
+{{- with .root.Values.online.existingSecret }}
+{{- include "sf.secretEnv" (list "SF_ONLINE__REDIS_URL" . "redis-url") }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := (include "sf.settings" . | fromYaml).env }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,154 @@
+//! The build of a batch: every company's months, computed bucket by bucket, written offline, then published online.
+//!
+//! Memory holds one bucket of companies and the latest vectors. The same batch gives the same bytes, whatever was
+//! interrupted before: the offline partition is replaced by one commit, the snapshot is named by its content, and the
+//! pointer moves last.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use api::features::BuildReport;
+use bytes::Bytes;
+use domain::time_rules::TimeRules;
+use domain::{BatchKey, Month, Siren};
+use futures::TryStreamExt;
+use lake::tables::{DynamicTable, PerimeterRow};
+use lake::{Lake, TableRow};
+use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
+use panel::risk;
+use panel::perimeter::HEADCOUNT;
+use panel::{Catalogue, CompanyRows};
+use rayon::prelude::*;
+
+use crate::companies::{self, Tables};
+use crate::encode::{self, Labelled};
+use crate::error::FeatureError;
+
+/// Months that a label looks ahead (`design.md` §6).
+pub const HORIZON: i32 = 18;
+/// Companies computed together.
+const BUCKET: usize = 1_000;
+
+/// Everything a build needs.
+pub struct Build<'a> {
+    /// Tables and objects.
+    pub lake: &'a Lake,
+    /// Where the latest vectors go.
+    pub online: &'a Online,
+    /// The features.
+    pub catalogue: Arc<Catalogue>,
+    /// Publication delays.
+    pub rules: TimeRules,
+    /// First month computed.
+    pub from: Month,
+}
+
+impl Build<'_> {
+    /// Builds and publishes a batch. `progress` is told the companies done and all of them.
+    pub async fn run(&self, batch: BatchKey, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<BuildReport, FeatureError> {
+        let started = std::time::Instant::now();
+        let tables = Tables::as_of(self.lake, batch).await?;
+        let sirens = followed(&tables, batch).await?;
+        let perimeter = self.perimeter(batch).await?;
+        let last = batch.last_month();
+        let schema = encode::schema(&self.catalogue);
+        let table = DynamicTable::new(self.lake, "features", schema.clone());
+        let mut writer = table.writer(batch).await?;
+        let mut vectors: Vec<(Siren, Bytes)> = Vec::with_capacity(sirens.len());
+        let mut rows = 0;
+        let mut next = companies::load(&tables, sirens.get(..BUCKET.min(sirens.len())).unwrap_or_default()).await?;
+        for (position, _) in sirens.chunks(BUCKET).enumerate() {
+            let bucket = std::mem::take(&mut next);
+            let computed = self.compute(batch, bucket, &perimeter);
+            let following = sirens.chunks(BUCKET).nth(position + 1).unwrap_or_default();
+            // The next bucket is read while this one is computed.
+            let (computed, following) = tokio::join!(computed, companies::load(&tables, following));
+            next = following?;
+            let computed = computed?;
+            let encoded = encode::encode(&schema, &computed)?;
+            rows += encoded.num_rows() as u64;
+            writer.write(encoded).await?;
+            vectors.extend(computed.iter().map(|company| (company.panel.siren, self.blob(batch, last, company))));
+            progress((position * BUCKET + computed.len()) as u64, sirens.len() as u64);
+        }
+        let version = writer.commit().await?;
+        let published = self.publish(batch, last, version, vectors).await?;
+        Ok(BuildReport {
+            batch: batch.to_string(),
+            companies: published.companies,
+            vectors: rows,
+            features: self.catalogue.features().len() as u64,
+            schema_hash: self.catalogue.schema_hash(),
+            month: last.to_string(),
+            generation: published.generation,
+            seconds: started.elapsed().as_secs_f64(),
+            table_version: version,
+        })
+    }
+
+    async fn perimeter(&self, batch: BatchKey) -> Result<HashSet<Siren>, FeatureError> {
+        let table = self.lake.table::<PerimeterRow>();
+        if !table.batches().await?.contains(&batch) {
+            return Err(FeatureError::NoPerimeter(batch));
+        }
+        let rows: Vec<PerimeterRow> = table.scan(batch, None).await?.try_concat().await?;
+        Ok(rows.into_iter().filter(|row| row.included).map(|row| row.siren).collect())
+    }
+
+    async fn compute(&self, batch: BatchKey, bucket: Vec<CompanyRows>, perimeter: &HashSet<Siren>) -> Result<Vec<Labelled>, FeatureError> {
+        let (catalogue, rules, from, last) = (self.catalogue.clone(), self.rules.clone(), self.from, batch.last_month());
+        let included: Vec<bool> = bucket.iter().map(|company| perimeter.contains(&company.siren)).collect();
+        let compute = move || {
+            let company = |(rows, in_perimeter): (&CompanyRows, &bool)| Labelled {
+                panel: panel::build(rows, from, last, &rules, &catalogue),
+                standings: risk::standings(rows, from, last, &rules),
+                labels: risk::labels(rows, from, last, last, HORIZON),
+                in_perimeter: *in_perimeter,
+            };
+            bucket.par_iter().zip(&included).map(company).collect()
+        };
+        tokio::task::spawn_blocking(compute).await.map_err(|error| FeatureError::Task(error.to_string()))
+    }
+
+    /// The latest vector of a company.
+    fn blob(&self, batch: BatchKey, month: Month, company: &Labelled) -> Bytes {
+        VectorBlob {
+            schema_hash: schema_number(&self.catalogue.schema_hash()),
+            batch,
+            month,
+            status: company.status(company.standings.len() - 1) as u8,
+            values: company.panel.vector(month),
+        }
+        .encode()
+    }
+
+    /// Snapshot, online store, pointers: in this order, so that a reader never sees a generation that is not whole.
+    async fn publish(
+        &self,
+        batch: BatchKey,
+        month: Month,
+        features_version: i64,
+        vectors: Vec<(Siren, Bytes)>,
+    ) -> Result<Published, FeatureError> {
+        let companies = vectors.len() as u64;
+        let generation = snapshot::write(self.lake, batch, &vectors).await?;
+        self.online.publish(&generation, &vectors).await?;
+        let published =
+            Published { generation, batch, month, schema_hash: self.catalogue.schema_hash(), companies, features_version };
+        published.point(self.lake).await?;
+        Ok(published)
+    }
+}
+
+/// Companies that ever had enough employees, in order: learning on today's only would drop those that failed.
+async fn followed(tables: &Tables, batch: BatchKey) -> Result<Vec<Siren>, FeatureError> {
+    let partition = tables.company_headcounts().ok_or(FeatureError::NoHeadcounts(batch))?;
+    let mut followed = HashSet::new();
+    let mut scan = partition.scan(None)?;
+    while let Some(rows) = scan.try_next().await? {
+        followed.extend(rows.iter().filter(|row| row.row.headcount >= HEADCOUNT).map(TableRow::siren));
+    }
+    let mut sirens: Vec<Siren> = followed.into_iter().collect();
+    sirens.sort_unstable();
+    Ok(sirens)
+}

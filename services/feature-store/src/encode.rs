@@ -1,0 +1,93 @@
+//! Feature vectors as rows of the offline table.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use domain::{Month, NaiveDate};
+use panel::risk::{RiskStatus, Standing};
+use panel::{Catalogue, Panel};
+
+use crate::error::FeatureError;
+
+/// A company's panel with what is known of its risk, month by month.
+pub struct Labelled {
+    /// Features.
+    pub panel: Panel,
+    /// How the company stands at each month of the panel.
+    pub standings: Vec<Standing>,
+    /// Outcome of each month, where known.
+    pub labels: Vec<Option<bool>>,
+    /// In the batch's perimeter.
+    pub in_perimeter: bool,
+}
+
+impl Labelled {
+    fn is_last(&self, position: usize) -> bool {
+        position + 1 == self.standings.len()
+    }
+
+    /// The status at a month: by the perimeter as it was seen then, and by the batch's own at the last month.
+    pub fn status(&self, position: usize) -> RiskStatus {
+        let standing = self.standings[position];
+        standing.status(if self.is_last(position) { self.in_perimeter } else { standing.in_perimeter })
+    }
+
+    /// Whether the offline table keeps the row of this month.
+    fn keeps(&self, position: usize) -> bool {
+        self.status(position) != RiskStatus::OutOfPerimeter
+    }
+
+    /// The label of a month: only a company at risk has one.
+    fn label(&self, position: usize) -> Option<bool> {
+        self.labels[position].filter(|_| self.status(position) == RiskStatus::AtRisk)
+    }
+}
+
+/// Columns of the offline table: `siren`, `month`, `risk`, `label`, then one column a feature, null where unknown.
+pub fn schema(catalogue: &Catalogue) -> SchemaRef {
+    let mut fields = vec![
+        Field::new("siren", DataType::Utf8, false),
+        Field::new("month", DataType::Date32, false),
+        Field::new("risk", DataType::Utf8, false),
+        Field::new("label", DataType::Boolean, true),
+    ];
+    fields.extend(catalogue.features().iter().map(|feature| Field::new(&feature.name, DataType::Float32, true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// The rows of some companies, in their order, each by month.
+pub fn encode(schema: &SchemaRef, companies: &[Labelled]) -> Result<RecordBatch, FeatureError> {
+    let features = schema.fields().len() - 4;
+    let (mut sirens, mut months, mut risks, mut labels) =
+        (StringBuilder::new(), Date32Builder::new(), StringBuilder::new(), BooleanBuilder::new());
+    for company in companies {
+        let siren = company.panel.siren.to_string();
+        for position in (0..company.standings.len()).filter(|&position| company.keeps(position)) {
+            sirens.append_value(&siren);
+            months.append_value(days(company.panel.window.month(position)));
+            risks.append_value(company.status(position).code());
+            labels.append_option(company.label(position));
+        }
+    }
+    let mut columns: Vec<ArrayRef> =
+        vec![Arc::new(sirens.finish()), Arc::new(months.finish()), Arc::new(risks.finish()), Arc::new(labels.finish())];
+    for feature in 0..features {
+        let mut column = Float32Builder::with_capacity(columns[0].len());
+        for company in companies {
+            let values = company.panel.column(feature);
+            for position in (0..values.len()).filter(|&position| company.keeps(position)) {
+                let value = values[position];
+                column.append_option((!value.is_nan()).then_some(value));
+            }
+        }
+        columns.push(Arc::new(column.finish()));
+    }
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}
+
+/// Days from 1970-01-01 to the first day of a month, as Arrow stores dates.
+pub fn days(month: Month) -> i32 {
+    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default();
+    (month.first_day() - epoch).num_days() as i32
+}

@@ -1,0 +1,220 @@
+//! Reading features back: a company's vectors and history at any month, exports, freshness, drift.
+
+use std::sync::Arc;
+
+use api::features::{CompanyHistory, Drift, FeatureDrift, FeatureStatus, FeatureVector, Freshness, Series, SourceFreshness};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Float32Type};
+use bytes::Bytes;
+use domain::records::{
+    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit,
+    PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+};
+use domain::time_rules::TimeRules;
+use domain::{BatchKey, Month, NaiveDate, ProcolState, Siren};
+use futures::TryStreamExt;
+use lake::tables::{DynamicTable, Stored};
+use lake::{Lake, TableRow};
+use panel::{Catalogue, CompanyRows, history};
+use parquet::arrow::ArrowWriter;
+
+use crate::companies::{self, Tables};
+use crate::drift::{Sample, psi};
+use crate::encode;
+use crate::error::FeatureError;
+
+/// First month of a history.
+const HISTORY_FROM: Month = match Month::new(2014, 1) {
+    Some(month) => month,
+    None => unreachable!(),
+};
+
+/// Reads what builds wrote, and computes what they did not.
+pub struct Reader<'a> {
+    /// Tables and objects.
+    pub lake: &'a Lake,
+    /// The features.
+    pub catalogue: Arc<Catalogue>,
+    /// Publication delays.
+    pub rules: TimeRules,
+}
+
+impl Reader<'_> {
+    fn table(&self) -> DynamicTable {
+        DynamicTable::new(self.lake, "features", encode::schema(&self.catalogue))
+    }
+
+    /// The batch asked for, or the latest one with features.
+    pub async fn batch(&self, asked: &str) -> Result<BatchKey, FeatureError> {
+        if asked.is_empty() {
+            return self.table().batches().await?.into_iter().max().ok_or(FeatureError::NothingPublished);
+        }
+        asked.parse().map_err(|error| FeatureError::argument("batch", error))
+    }
+
+    /// The latest batch of which anything is stored, for what needs no features.
+    async fn delivered(&self, asked: &str) -> Result<BatchKey, FeatureError> {
+        if asked.is_empty() {
+            let latest = self.lake.table::<Stored<CompanyHeadcount>>().batches().await?.into_iter().max();
+            return latest.ok_or(FeatureError::NothingPublished);
+        }
+        asked.parse().map_err(|error| FeatureError::argument("batch", error))
+    }
+
+    async fn company(&self, siren: Siren, batch: BatchKey) -> Result<CompanyRows, FeatureError> {
+        let tables = Tables::as_of(self.lake, batch).await?;
+        let rows = companies::load(&tables, &[siren]).await?.pop().unwrap_or_else(|| CompanyRows::empty(siren));
+        if rows == CompanyRows::empty(siren) { Err(FeatureError::UnknownCompany(siren)) } else { Ok(rows) }
+    }
+
+    /// The vector of a company as it could have been known at a month, according to a batch.
+    pub async fn vector(&self, siren: Siren, month: &str, batch: &str) -> Result<FeatureVector, FeatureError> {
+        let batch = self.delivered(batch).await?;
+        let month = match month {
+            "" => batch.last_month(),
+            text => text.parse().map_err(|error| FeatureError::argument("month", error))?,
+        };
+        if month < HISTORY_FROM || month > batch.last_month() {
+            return Err(FeatureError::MonthOutOfRange(month, batch));
+        }
+        let rows = self.company(siren, batch).await?;
+        let panel = panel::build(&rows, month, month, &self.rules, &self.catalogue);
+        Ok(FeatureVector {
+            siren: siren.to_string(),
+            status: FeatureStatus::Present.into(),
+            month: month.to_string(),
+            batch: batch.to_string(),
+            values: panel.vector(month),
+            names: self.names(),
+        })
+    }
+
+    /// Names of the features, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.catalogue.features().iter().map(|feature| feature.name.clone()).collect()
+    }
+
+    /// The monthly series of a company.
+    pub async fn history(&self, siren: Siren, batch: &str) -> Result<CompanyHistory, FeatureError> {
+        let batch = self.delivered(batch).await?;
+        let rows = self.company(siren, batch).await?;
+        let history = history::history(&rows, HISTORY_FROM, batch.last_month(), &self.rules);
+        Ok(CompanyHistory {
+            siren: siren.to_string(),
+            name: rows.legal_unit.as_ref().map(LegalUnit::display_name).unwrap_or_default(),
+            months: (0..history.window.len).map(|index| history.window.month(index).to_string()).collect(),
+            series: history
+                .series
+                .into_iter()
+                .map(|series| Series { name: series.name.into(), unit: series.unit.into(), label_fr: series.label_fr.into(), values: series.values })
+                .collect(),
+            procol: history.procol.iter().map(|state| state.map(ProcolState::label_fr).unwrap_or_default().to_owned()).collect(),
+        })
+    }
+
+    /// The offline vectors of some months of a batch as a Parquet file.
+    pub async fn export(&self, batch: &str, from: &str, to: &str) -> Result<Bytes, FeatureError> {
+        let batch = self.batch(batch).await?;
+        let bound = |text: &str, field| match text {
+            "" => Ok(None),
+            text => text.parse::<Month>().map(|month| Some(encode::days(month))).map_err(|error| FeatureError::argument(field, error)),
+        };
+        let (from, to) = (bound(from, "from_month")?, bound(to, "to_month")?);
+        let mut scan = self.table().scan(batch, None, None).await?;
+        let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
+        let refused = |error: parquet::errors::ParquetError| FeatureError::Task(error.to_string());
+        while let Some(rows) = scan.try_next().await? {
+            let months = column(&rows, "month")?.as_primitive::<Date32Type>();
+            let keep = months.iter().map(|day| day.map(|day| from.is_none_or(|from| day >= from) && to.is_none_or(|to| day <= to))).collect();
+            let rows = arrow::compute::filter_record_batch(&rows, &keep)?;
+            if writer.is_none() {
+                writer = Some(ArrowWriter::try_new(Vec::new(), rows.schema(), None).map_err(refused)?);
+            }
+            if let Some(writer) = &mut writer {
+                writer.write(&rows).map_err(refused)?;
+            }
+        }
+        let writer = writer.ok_or(FeatureError::NotBuilt(batch))?;
+        Ok(writer.into_inner().map_err(refused)?.into())
+    }
+
+    /// How far each source reaches as of a batch.
+    pub async fn freshness(&self, batch: &str) -> Result<Freshness, FeatureError> {
+        let batch = self.delivered(batch).await?;
+        let mut sources = Vec::new();
+        macro_rules! look {
+            ($($record:ident),*) => {$(sources.push(freshness_of::<$record>(self.lake, batch).await?);)*};
+        }
+        look!(Establishment, LegalUnit, EstablishmentState, Headcount, CompanyHeadcount, Contribution, Debit);
+        look!(PaymentPlan, CcsfDecision, ProcolEvent, ShortTimeConsumption, ShortTimeRequest, PaymentDelay, Accounts);
+        Ok(Freshness { sources })
+    }
+
+    /// How the latest month of a batch differs from an earlier one, feature by feature.
+    pub async fn drift(&self, batch: &str, reference: &str) -> Result<Drift, FeatureError> {
+        let batch = self.batch(batch).await?;
+        let month = batch.last_month();
+        let reference = match reference {
+            "" => month.plus(-12),
+            text => text.parse().map_err(|error| FeatureError::argument("reference_month", error))?,
+        };
+        let (now, then) = (self.columns(batch, month).await?, self.columns(batch, reference).await?);
+        if then.first().is_none_or(Vec::is_empty) {
+            return Err(FeatureError::MonthOutOfRange(reference, batch));
+        }
+        let features = self.catalogue.features().iter().zip(now.iter().zip(&then)).map(|(feature, (now, then))| {
+            let (now, then) = (Sample(now), Sample(then));
+            FeatureDrift {
+                name: feature.name.clone(),
+                psi: psi(&then, &now),
+                null_rate: now.null_rate(),
+                reference_null_rate: then.null_rate(),
+                mean: now.mean(),
+                reference_mean: then.mean(),
+            }
+        });
+        Ok(Drift { month: month.to_string(), reference_month: reference.to_string(), features: features.collect() })
+    }
+
+    /// The values of each feature at a month.
+    async fn columns(&self, batch: BatchKey, month: Month) -> Result<Vec<Vec<f32>>, FeatureError> {
+        let (day, features) = (encode::days(month), self.catalogue.features());
+        let mut columns: Vec<Vec<f32>> = vec![Vec::new(); features.len()];
+        let mut scan = self.table().scan(batch, None, None).await?;
+        while let Some(rows) = scan.try_next().await? {
+            let months = column(&rows, "month")?.as_primitive::<Date32Type>();
+            for (feature, values) in features.iter().zip(&mut columns) {
+                let stored = column(&rows, &feature.name)?.as_primitive::<Float32Type>();
+                let wanted = (0..rows.num_rows()).filter(|row| months.value(*row) == day);
+                values.extend(wanted.map(|row| if stored.is_null(row) { f32::NAN } else { stored.value(row) }));
+            }
+        }
+        Ok(columns)
+    }
+}
+
+fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, FeatureError> {
+    rows.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| FeatureError::Task(format!("the offline features have no column '{name}'")))
+}
+
+async fn freshness_of<R: Record>(lake: &Lake, batch: BatchKey) -> Result<SourceFreshness, FeatureError>
+where
+    Stored<R>: TableRow,
+{
+    let table = lake.table::<Stored<R>>();
+    let (mut rows, mut until): (u64, Option<NaiveDate>) = (0, None);
+    let partition = lake::as_of(&table.batches().await?, batch);
+    if let Some(partition) = partition {
+        let mut scan = table.scan(partition, None).await?;
+        while let Some(chunk) = scan.try_next().await? {
+            rows += chunk.len() as u64;
+            until = until.max(chunk.iter().map(|row| row.known_at).max());
+        }
+    }
+    Ok(SourceFreshness {
+        source: R::SOURCE.name().to_owned(),
+        batch: partition.map(|batch| batch.to_string()).unwrap_or_default(),
+        rows,
+        known_until: until.map(|day| day.to_string()).unwrap_or_default(),
+    })
+}

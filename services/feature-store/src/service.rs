@@ -1,0 +1,154 @@
+//! `FeatureService`: builds, vectors, histories.
+
+use std::sync::Arc;
+
+use api::common::Chunk;
+use api::features::feature_service_server::FeatureService;
+use api::features::{
+    BatchGetFeaturesRequest, BatchGetFeaturesResponse, BuildFeaturesRequest, CompanyHistory, Drift, ExportFeaturesRequest, Feature,
+    FeatureStatus, FeatureVector, Freshness, GetCompanyHistoryRequest, GetDriftRequest, GetFreshnessRequest, GetHistoricalFeaturesRequest,
+    ListFeaturesRequest, ListFeaturesResponse,
+};
+use api::google::longrunning::Operation;
+use domain::time_rules::TimeRules;
+use domain::{BatchKey, Siren};
+use futures::stream::{self, BoxStream, StreamExt};
+use online_store::{Online, VectorBlob};
+use panel::Catalogue;
+use service_kit::Context;
+use service_kit::error::{ErrorCode, ServiceError};
+use tonic::{Request, Response, Status};
+
+use crate::BUILD_FEATURES;
+use crate::error::FeatureError;
+use crate::read::Reader;
+
+/// Companies in one request, at most.
+const MOST: usize = 1_000;
+/// Bytes of a piece of an export.
+const PIECE: usize = 64 * 1024;
+
+/// The service.
+pub(crate) struct Features {
+    /// Storage and jobs.
+    pub context: Context,
+    /// Current vectors.
+    pub online: Online,
+    /// The features.
+    pub catalogue: Arc<Catalogue>,
+    /// Publication delays.
+    pub rules: TimeRules,
+}
+
+impl Features {
+    fn reader(&self) -> Reader<'_> {
+        Reader { lake: &self.context.lake, catalogue: self.catalogue.clone(), rules: self.rules.clone() }
+    }
+
+    async fn batch_get(&self, request: BatchGetFeaturesRequest) -> Result<BatchGetFeaturesResponse, ServiceError> {
+        if request.sirens.len() > MOST {
+            let message = format!("{} companies in one request: {MOST} at most", request.sirens.len());
+            return Err(ServiceError::new(ErrorCode::TooManyItems, message));
+        }
+        let sirens: Vec<Siren> = request.sirens.iter().map(|text| siren(text)).collect::<Result<_, _>>()?;
+        let wanted: Vec<usize> = if request.names.is_empty() {
+            (0..self.catalogue.features().len()).collect()
+        } else {
+            let position = |name: &String| {
+                let unknown = || ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names");
+                self.catalogue.index_of(name).ok_or_else(unknown)
+            };
+            request.names.iter().map(position).collect::<Result<_, _>>()?
+        };
+        let fetched = self.online.get(&sirens).await.map_err(FeatureError::from)?;
+        let vector = |(siren, blob): (&Siren, Option<bytes::Bytes>)| -> Result<FeatureVector, FeatureError> {
+            let Some(blob) = blob else {
+                return Ok(FeatureVector { siren: siren.to_string(), status: FeatureStatus::NotFound.into(), ..Default::default() });
+            };
+            let blob = VectorBlob::decode(&blob)?;
+            let values: Vec<f32> = wanted.iter().filter_map(|position| blob.values.get(*position).copied()).collect();
+            let known = values.iter().any(|value| !value.is_nan());
+            Ok(FeatureVector {
+                siren: siren.to_string(),
+                status: if known { FeatureStatus::Present } else { FeatureStatus::NullValue }.into(),
+                month: blob.month.to_string(),
+                batch: blob.batch.to_string(),
+                values,
+                names: Vec::new(),
+            })
+        };
+        Ok(BatchGetFeaturesResponse {
+            vectors: sirens.iter().zip(fetched.blobs).map(vector).collect::<Result<_, _>>()?,
+            names: wanted.iter().map(|position| self.catalogue.features()[*position].name.clone()).collect(),
+            schema_hash: self.catalogue.schema_hash(),
+            stale: fetched.stale,
+        })
+    }
+}
+
+fn siren(text: &str) -> Result<Siren, ServiceError> {
+    text.parse().map_err(|_| ServiceError::new(ErrorCode::InvalidSiren, format!("'{text}' is not a SIREN: nine digits are expected")))
+}
+
+fn status(error: FeatureError) -> Status {
+    ServiceError::from(error).into()
+}
+
+#[tonic::async_trait]
+impl FeatureService for Features {
+    async fn list_features(&self, _: Request<ListFeaturesRequest>) -> Result<Response<ListFeaturesResponse>, Status> {
+        let features = self.catalogue.features().iter().map(|feature| Feature {
+            name: feature.name.clone(),
+            group: feature.group.clone(),
+            source: feature.source.clone(),
+            unit: feature.unit.name().to_owned(),
+            formula: feature.formula.clone(),
+            confidentiality: feature.confidentiality.name().to_owned(),
+            monotone: feature.monotone.into(),
+            label_fr: feature.label_fr.clone(),
+            categorical: feature.is_categorical(),
+        });
+        Ok(Response::new(ListFeaturesResponse { features: features.collect(), schema_hash: self.catalogue.schema_hash() }))
+    }
+
+    async fn build_features(&self, request: Request<BuildFeaturesRequest>) -> Result<Response<Operation>, Status> {
+        let request = request.into_inner();
+        let refused = |error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch");
+        request.batch.parse::<BatchKey>().map_err(refused)?;
+        Ok(Response::new(self.context.jobs.start(BUILD_FEATURES, &request).await?))
+    }
+
+    async fn batch_get_features(&self, request: Request<BatchGetFeaturesRequest>) -> Result<Response<BatchGetFeaturesResponse>, Status> {
+        Ok(Response::new(self.batch_get(request.into_inner()).await?))
+    }
+
+    async fn get_historical_features(&self, request: Request<GetHistoricalFeaturesRequest>) -> Result<Response<FeatureVector>, Status> {
+        let request = request.into_inner();
+        let vector = self.reader().vector(siren(&request.siren)?, &request.month, &request.batch).await;
+        Ok(Response::new(vector.map_err(status)?))
+    }
+
+    async fn get_company_history(&self, request: Request<GetCompanyHistoryRequest>) -> Result<Response<CompanyHistory>, Status> {
+        let request = request.into_inner();
+        let history = self.reader().history(siren(&request.siren)?, &request.batch).await;
+        Ok(Response::new(history.map_err(status)?))
+    }
+
+    type ExportFeaturesStream = BoxStream<'static, Result<Chunk, Status>>;
+
+    async fn export_features(&self, request: Request<ExportFeaturesRequest>) -> Result<Response<Self::ExportFeaturesStream>, Status> {
+        let request = request.into_inner();
+        let bytes = self.reader().export(&request.batch, &request.from_month, &request.to_month).await.map_err(status)?;
+        let pieces = (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
+        Ok(Response::new(stream::iter(pieces).boxed()))
+    }
+
+    async fn get_freshness(&self, request: Request<GetFreshnessRequest>) -> Result<Response<Freshness>, Status> {
+        Ok(Response::new(self.reader().freshness(&request.into_inner().batch).await.map_err(status)?))
+    }
+
+    async fn get_drift(&self, request: Request<GetDriftRequest>) -> Result<Response<Drift>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.reader().drift(&request.batch, &request.reference_month).await.map_err(status)?))
+    }
+}

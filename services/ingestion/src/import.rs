@@ -1,0 +1,236 @@
+//! The import of a batch: each source parsed, judged and committed by itself, then the rejected lines, the perimeter and
+//! the report. Running it again replaces exactly what it wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use api::ingestion::{FileReport, ImportBatchRequest, ImportReport};
+use domain::records::Record;
+use domain::{BatchKey, Source};
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
+use lake::tables::{RejectRow, Stored};
+use lake::{Lake, RawFile, TableRow};
+use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::operations::JobProgress;
+use sources::{ParseReport, RowParser, detect};
+
+use crate::Settings;
+use crate::error::{IngestError, file_code};
+use crate::gates::{Measured, Verdict};
+use crate::load::load;
+use crate::{perimeter, report, tables};
+
+/// An import of one batch.
+pub struct Import<'a> {
+    /// Where everything is.
+    pub lake: &'a Lake,
+    /// Thresholds and delays.
+    pub settings: &'a Settings,
+    /// The batch.
+    pub batch: BatchKey,
+    /// What was asked.
+    pub request: &'a ImportBatchRequest,
+}
+
+/// Files of a delivery: by source, and those of no source.
+struct Delivery {
+    by_source: BTreeMap<Source, Vec<(String, RawFile)>>,
+    unknown: Vec<(String, RawFile)>,
+}
+
+impl Import<'_> {
+    /// Imports, and gives the report. Faults of files are in the report; an error means that nothing can be said.
+    pub async fn run(&self, progress: &JobProgress) -> Result<ImportReport, IngestError> {
+        let delivery = self.delivery().await?;
+        let total = delivery.by_source.len() as u64 + 1;
+        let mut files: Vec<FileReport> = Vec::new();
+        let mut rejects: Vec<RejectRow> = Vec::new();
+        let mut sources = BTreeSet::new();
+        for (done, (source, named)) in delivery.by_source.iter().enumerate() {
+            progress.set(done as u64, total, "sources", source.name());
+            let outcome = dispatch(*source, self, named).await?;
+            files.extend(outcome.files);
+            rejects.extend(outcome.rejects);
+            sources.insert(source.name().to_owned());
+        }
+        files.extend(delivery.unknown.iter().map(|(name, file)| unknown(name, file)));
+        let mut report = ImportReport {
+            batch: self.batch.to_string(),
+            check_only: self.request.check_only,
+            imported_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            complete: files.iter().all(|file| file.error_code.is_empty()),
+            files,
+            ..ImportReport::default()
+        };
+        if self.request.check_only {
+            return Ok(report);
+        }
+        progress.set(total - 1, total, "sources", "rejects and perimeter");
+        self.store_rejects(&sources, rejects).await?;
+        if let Some(summary) = perimeter::compute(self.lake, self.batch).await? {
+            report.perimeter = summary.included;
+            report.excluded = summary.excluded;
+        }
+        report::store(self.lake, self.batch, &mut report).await?;
+        Ok(report)
+    }
+
+    /// The current files asked for, by source.
+    async fn delivery(&self) -> Result<Delivery, IngestError> {
+        let mut delivery = Delivery { by_source: BTreeMap::new(), unknown: Vec::new() };
+        for (name, file) in self.lake.raw().list(self.batch).await? {
+            if !self.request.file_names.is_empty() && !self.request.file_names.contains(&name) {
+                continue;
+            }
+            match detect(&name) {
+                Some(source) if self.wants(source) => delivery.by_source.entry(source).or_default().push((name, file)),
+                Some(_) => {}
+                None if self.request.sources.is_empty() => delivery.unknown.push((name, file)),
+                None => {}
+            }
+        }
+        if delivery.by_source.is_empty() && delivery.unknown.is_empty() {
+            return Err(IngestError::NoFiles(self.batch));
+        }
+        Ok(delivery)
+    }
+
+    fn wants(&self, source: Source) -> bool {
+        self.request.sources.is_empty() || self.request.sources.iter().any(|name| name == source.name())
+    }
+
+    /// Stores the rejected lines of the sources imported, beside those that other sources had.
+    async fn store_rejects(&self, sources: &BTreeSet<String>, rejects: Vec<RejectRow>) -> Result<(), IngestError> {
+        let table = self.lake.table::<RejectRow>();
+        let mut kept: Vec<RejectRow> = table.scan(self.batch, None).await?.try_concat().await?;
+        kept.retain(|row| !sources.contains(&row.source));
+        kept.extend(rejects);
+        let mut writer = table.writer(self.batch).await?;
+        writer.write(kept).await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// Imports the files of one source: all of them, or nothing.
+    async fn source<P: RowParser>(&self, named: &[(String, RawFile)]) -> Result<Outcome, IngestError>
+    where
+        Stored<P::Row>: TableRow,
+    {
+        let table = self.lake.table::<Stored<P::Row>>();
+        let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch).await?) };
+        let mut outcome = Outcome::default();
+        let mut measured = Measured { lines: 0, rejected: 0, rows: 0, previous_rows: None };
+        for (name, file) in named {
+            let start = Instant::now();
+            let mut entry = described(name, P::Row::SOURCE.name(), file);
+            match load::<P>(self.lake, self.batch, name, &self.settings.time_rules, writer.as_mut()).await {
+                Ok(loaded) => {
+                    count(&mut entry, &loaded.report);
+                    measured.lines += loaded.report.lines;
+                    measured.rejected += loaded.report.rejections();
+                    measured.rows += loaded.report.rows;
+                    outcome.rejects.extend(loaded.rejects);
+                }
+                Err(IngestError::File { file, error }) => {
+                    let error = IngestError::File { file, error };
+                    fail(&mut entry, &error);
+                }
+                Err(error) => return Err(error),
+            }
+            entry.seconds = start.elapsed().as_secs_f64();
+            outcome.files.push(entry);
+        }
+        if outcome.files.iter().any(|file| !file.error_code.is_empty()) {
+            // Dropping the writer leaves the rows of earlier imports as they are.
+            return Ok(outcome.all("unchanged"));
+        }
+        measured.previous_rows = tables::previous_rows(&table, self.batch).await?;
+        let verdict = self.settings.gates.judge(measured);
+        if let Verdict::Refuse(reason) = &verdict {
+            if !self.request.allow_degraded {
+                return Ok(outcome.refused(reason));
+            }
+            outcome.files.iter_mut().for_each(|file| file.overridden_gate.clone_from(reason));
+        }
+        let Some(writer) = writer else { return Ok(outcome.all("checked")) };
+        let version = writer.commit().await?;
+        outcome.files.iter_mut().for_each(|file| file.table_version = version);
+        Ok(outcome.all("committed"))
+    }
+}
+
+/// What the import of a source gives.
+#[derive(Default)]
+struct Outcome {
+    files: Vec<FileReport>,
+    rejects: Vec<RejectRow>,
+}
+
+impl Outcome {
+    fn all(mut self, outcome: &str) -> Self {
+        self.files.iter_mut().for_each(|file| outcome.clone_into(&mut file.outcome));
+        self
+    }
+
+    fn refused(self, reason: &str) -> Self {
+        let mut refused = self.all("refused");
+        for file in &mut refused.files {
+            ErrorCode::QualityGate.as_str().clone_into(&mut file.error_code);
+            file.error_message = format!(
+                "{}: {reason}. The rows of the previous import stay. See `sf batches rejects`, or import again with --allow-degraded",
+                file.file_name
+            );
+        }
+        refused
+    }
+}
+
+/// Calls [`Import::source`] with the parser of a source known at run time.
+fn dispatch<'a>(source: Source, import: &'a Import<'_>, named: &'a [(String, RawFile)]) -> BoxFuture<'a, Result<Outcome, IngestError>> {
+    tables::dispatch!(source, Parser => import.source::<Parser>(named).boxed())
+}
+
+fn described(name: &str, source: &str, file: &RawFile) -> FileReport {
+    FileReport {
+        file_name: name.to_owned(),
+        source: source.to_owned(),
+        sha256: file.sha256.clone(),
+        bytes: file.size,
+        ..FileReport::default()
+    }
+}
+
+fn unknown(name: &str, file: &RawFile) -> FileReport {
+    FileReport {
+        outcome: "unknown".to_owned(),
+        error_code: ErrorCode::UnknownFile.as_str().to_owned(),
+        error_message: format!("{name}: the name is that of no source; rename it as its producer does, or remove it from the delivery"),
+        ..described(name, "", file)
+    }
+}
+
+fn fail(entry: &mut FileReport, error: &IngestError) {
+    let code = match error {
+        IngestError::File { error, .. } => file_code(error),
+        _ => ErrorCode::Internal,
+    };
+    code.as_str().clone_into(&mut entry.error_code);
+    entry.error_message = error.to_string();
+}
+
+fn count(entry: &mut FileReport, report: &ParseReport) {
+    entry.lines_parsed = report.lines;
+    entry.lines_valid = report.valid;
+    entry.lines_rejected = report.rejections();
+    entry.lines_skipped = report.skips();
+    entry.rows = report.rows;
+    entry.rejected_by_reason = report.rejected.iter().map(|(reason, count)| (reason.code().to_owned(), *count)).collect();
+    entry.skipped_by_reason = report.skipped.iter().map(|(reason, count)| (reason.code().to_owned(), *count)).collect();
+    entry.warnings = report.warnings.iter().map(|(warning, count)| (warning.code().to_owned(), *count)).collect();
+}
+
+/// A batch key of a request.
+pub fn checked_batch(text: &str) -> Result<BatchKey, ServiceError> {
+    text.parse().map_err(|error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch"))
+}

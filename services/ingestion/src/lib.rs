@@ -1,0 +1,64 @@
+//! Ingestion: the files of a batch in, typed tables out.
+//!
+//! A delivery is stored as it came ([`service`]); an import ([`import`]) parses each source, judges it ([`gates`]) and
+//! commits its rows in one step, then computes the [`perimeter`]. A bad file never harms what was there.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod error;
+pub mod gates;
+pub mod import;
+mod load;
+pub mod perimeter;
+pub mod report;
+mod service;
+mod tables;
+
+use std::sync::Arc;
+
+use api::ingestion::ingestion_service_server::{IngestionServiceServer, SERVICE_NAME};
+use api::ingestion::{ImportBatchRequest, ImportReport};
+use domain::time_rules::TimeRules;
+use serde::{Deserialize, Serialize};
+use service_kit::Context;
+use service_kit::error::ServiceError;
+use service_kit::operations::{JobProgress, Kind};
+use service_kit::process::Service;
+use tonic::service::RoutesBuilder;
+
+use crate::gates::Gates;
+use crate::import::{Import, checked_batch};
+
+/// The job of an import.
+pub const IMPORT: Kind = Kind { service: "ingestion", name: "import", response: "signauxfaibles.ingestion.v1.ImportReport" };
+
+/// Settings of ingestion.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// When a source is too bad to be committed.
+    pub gates: Gates,
+    /// When rows become known.
+    pub time_rules: TimeRules,
+}
+
+/// The ingestion service.
+pub struct IngestionProcess;
+
+impl Service for IngestionProcess {
+    type Settings = Settings;
+    const NAMES: &'static [&'static str] = &[SERVICE_NAME];
+
+    async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
+        let (lake, settings) = (context.lake.clone(), Arc::new(settings));
+        context.jobs.register(IMPORT, move |request: ImportBatchRequest, progress: JobProgress| {
+            let (lake, settings) = (lake.clone(), settings.clone());
+            async move {
+                let batch = checked_batch(&request.batch)?;
+                let report: ImportReport = Import { lake: &lake, settings: &settings, batch, request: &request }.run(&progress).await?;
+                Ok(report)
+            }
+        });
+        routes.add_service(IngestionServiceServer::new(service::Ingestion { context: context.clone() }));
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! The ingestion service as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_kit::process::main::<ingestion::IngestionProcess>()
+}

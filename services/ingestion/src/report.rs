@@ -1,0 +1,57 @@
+//! Reports of imports: immutable documents, the last one of a batch named by a pointer.
+
+use api::ingestion::{BatchSummary, ImportReport};
+use domain::BatchKey;
+use lake::Lake;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::IngestError;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Pointer {
+    path: String,
+}
+
+/// Stores the report of an import. Files that this import did not touch are taken from the report before, so that the
+/// report always describes the whole batch.
+pub async fn store(lake: &Lake, batch: BatchKey, report: &mut ImportReport) -> Result<(), IngestError> {
+    if let Some(before) = find(lake, batch).await? {
+        let touched: std::collections::HashSet<String> = report.files.iter().map(|file| file.file_name.clone()).collect();
+        let sources: std::collections::HashSet<String> = report.files.iter().map(|file| file.source.clone()).collect();
+        let kept = before.files.into_iter().filter(|file| !touched.contains(&file.file_name) && !sources.contains(&file.source));
+        report.files.extend(kept.filter(|file| file.outcome == "committed"));
+    }
+    report.files.sort_by(|a, b| a.file_name.cmp(&b.file_name));
+    let bytes = serde_json::to_vec_pretty(&report).map_err(|error| IngestError::Internal(error.to_string()))?;
+    let path = format!("reports/{batch}/{}.json", hex::encode(&Sha256::digest(&bytes)[..16]));
+    lake.objects().put(&path, bytes.into()).await?;
+    lake.pointers().set(&format!("report-{batch}"), &Pointer { path }).await?;
+    Ok(())
+}
+
+/// The report of the last import of a batch; `None` when it was never imported.
+pub async fn find(lake: &Lake, batch: BatchKey) -> Result<Option<ImportReport>, IngestError> {
+    let Some((pointer, _)) = lake.pointers().read::<Pointer>(&format!("report-{batch}")).await? else { return Ok(None) };
+    let bytes = lake.objects().get(&pointer.path).await?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| IngestError::Report { batch, reason: error.to_string() })
+}
+
+/// Summaries of all batches imported, oldest first.
+pub async fn summaries(lake: &Lake) -> Result<Vec<BatchSummary>, IngestError> {
+    let mut summaries = Vec::new();
+    for name in lake.pointers().list("report-").await? {
+        let Some(batch) = name.strip_prefix("report-").and_then(|key| key.parse::<BatchKey>().ok()) else { continue };
+        if let Some(report) = find(lake, batch).await? {
+            summaries.push(BatchSummary {
+                batch: batch.to_string(),
+                imported_at: report.imported_at,
+                files: report.files.len() as u64,
+                lines_valid: report.files.iter().map(|file| file.lines_valid).sum(),
+                lines_rejected: report.files.iter().map(|file| file.lines_rejected).sum(),
+                perimeter: report.perimeter,
+            });
+        }
+    }
+    Ok(summaries)
+}

@@ -1,0 +1,107 @@
+//! `IngestionService`: uploads, imports, reports.
+
+use api::google::longrunning::Operation;
+use api::ingestion::ingestion_service_server::IngestionService;
+use api::ingestion::{
+    GetImportReportRequest, ImportBatchRequest, ImportReport, ListBatchesRequest, ListBatchesResponse, PerimeterEntry, Reject,
+    StreamPerimeterRequest, StreamRejectsRequest, UploadFileRequest, UploadFileResponse,
+};
+use domain::{Siren, Source};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use lake::tables::{PerimeterRow, RejectRow};
+use service_kit::Context;
+use service_kit::error::{ErrorCode, ServiceError};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::error::IngestError;
+use crate::import::checked_batch;
+use crate::{IMPORT, report};
+
+/// The service.
+pub struct Ingestion {
+    /// Storage and jobs.
+    pub context: Context,
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> Status {
+    ServiceError::new(ErrorCode::InvalidArgument, message).with("field", field).into()
+}
+
+fn status(error: impl Into<IngestError>) -> Status {
+    ServiceError::from(error.into()).into()
+}
+
+#[tonic::async_trait]
+impl IngestionService for Ingestion {
+    async fn upload_file(&self, request: Request<Streaming<UploadFileRequest>>) -> Result<Response<UploadFileResponse>, Status> {
+        let mut pieces = request.into_inner();
+        let header = pieces.message().await?.and_then(|first| first.header).ok_or_else(|| invalid("header", "the first message names the batch and the file"))?;
+        let batch = checked_batch(&header.batch)?;
+        let data = pieces.map_ok(|piece| piece.data);
+        let file = self.context.lake.raw().put(batch, &header.file_name, data).await.map_err(status)?;
+        Ok(Response::new(UploadFileResponse { size: file.size, sha256: file.sha256 }))
+    }
+
+    async fn import_batch(&self, request: Request<ImportBatchRequest>) -> Result<Response<Operation>, Status> {
+        let request = request.into_inner();
+        checked_batch(&request.batch)?;
+        for name in &request.sources {
+            name.parse::<Source>().map_err(|error| invalid("sources", error.to_string()))?;
+        }
+        Ok(Response::new(self.context.jobs.start(IMPORT, &request).await?))
+    }
+
+    async fn list_batches(&self, _: Request<ListBatchesRequest>) -> Result<Response<ListBatchesResponse>, Status> {
+        let batches = report::summaries(&self.context.lake).await.map_err(status)?;
+        Ok(Response::new(ListBatchesResponse { batches, next_page_token: String::new() }))
+    }
+
+    async fn get_import_report(&self, request: Request<GetImportReportRequest>) -> Result<Response<ImportReport>, Status> {
+        let batch = checked_batch(&request.into_inner().batch)?;
+        let found = report::find(&self.context.lake, batch).await.map_err(status)?;
+        Ok(Response::new(found.ok_or_else(|| status(IngestError::UnknownBatch(batch)))?))
+    }
+
+    type StreamRejectsStream = BoxStream<'static, Result<Reject, Status>>;
+
+    async fn stream_rejects(&self, request: Request<StreamRejectsRequest>) -> Result<Response<Self::StreamRejectsStream>, Status> {
+        let request = request.into_inner();
+        let batch = checked_batch(&request.batch)?;
+        let scan = self.context.lake.table::<RejectRow>().scan(batch, None).await.map_err(status)?;
+        let rows = scan.map_ok(|rows| futures::stream::iter(rows).map(Ok::<_, lake::LakeError>)).try_flatten().map_err(status);
+        let wanted = move |row: &RejectRow| request.sources.is_empty() || request.sources.contains(&row.source);
+        let rejects = rows.try_filter(move |row| std::future::ready(wanted(row))).map_ok(|row| Reject {
+            source: row.source,
+            file_name: row.file,
+            line: row.line,
+            record: row.record,
+            column: row.column,
+            reason: row.reason,
+            value: row.value,
+        });
+        Ok(Response::new(rejects.boxed()))
+    }
+
+    type StreamPerimeterStream = BoxStream<'static, Result<PerimeterEntry, Status>>;
+
+    async fn stream_perimeter(&self, request: Request<StreamPerimeterRequest>) -> Result<Response<Self::StreamPerimeterStream>, Status> {
+        let request = request.into_inner();
+        let batch = checked_batch(&request.batch)?;
+        let table = self.context.lake.table::<PerimeterRow>();
+        if !table.batches().await.map_err(status)?.contains(&batch) {
+            return Err(status(IngestError::UnknownBatch(batch)));
+        }
+        let range = match request.siren.as_str() {
+            "" => None,
+            text => {
+                let siren: Siren = text.parse().map_err(|_| Status::from(ServiceError::new(ErrorCode::InvalidSiren, format!("'{text}' is not a SIREN: nine digits are expected"))))?;
+                Some(siren..=siren)
+            }
+        };
+        let scan = table.scan(batch, range).await.map_err(status)?;
+        let rows = scan.map_ok(|rows| futures::stream::iter(rows).map(Ok::<_, lake::LakeError>)).try_flatten().map_err(status);
+        let entries = rows.map_ok(|row| PerimeterEntry { siren: row.siren.to_string(), included: row.included, reason: row.reason });
+        Ok(Response::new(entries.boxed()))
+    }
+}

@@ -1,0 +1,46 @@
+//! The table and parser of a source known at run time.
+
+use domain::BatchKey;
+use lake::tables::Table;
+use lake::{LakeError, TableRow};
+
+/// Evaluates an expression with `$parser` bound to the parser of a source. A macro, because the table of the parser's rows
+/// is a condition that a trait of `sources` cannot name.
+macro_rules! dispatch {
+    ($source:expr, $parser:ident => $body:expr) => {{
+        use domain::Source as S;
+        use sources::files as f;
+        macro_rules! with {
+            ($type:ty) => {{
+                type $parser = $type;
+                $body
+            }};
+        }
+        match $source {
+            S::Sirene => with!(f::EstablishmentParser),
+            S::SireneUl => with!(f::LegalUnitParser),
+            S::SireneHisto => with!(f::EstablishmentStateParser),
+            S::Effectif => with!(f::HeadcountParser),
+            S::EffectifEnt => with!(f::CompanyHeadcountParser),
+            S::Cotisation => with!(f::ContributionParser),
+            S::Debit => with!(f::DebitParser),
+            S::Delai => with!(f::PaymentPlanParser),
+            S::Ccsf => with!(f::CcsfParser),
+            S::Procol => with!(f::ProcolParser),
+            S::Apconso => with!(f::ShortTimeConsumptionParser),
+            S::Apdemande => with!(f::ShortTimeRequestParser),
+            S::Paydex => with!(f::PaymentDelayParser),
+            S::RatiosInpiBce => with!(f::AccountsParser),
+        }
+    }};
+}
+pub(crate) use dispatch;
+
+/// Rows of the latest batch before this one; `None` when there is none.
+pub async fn previous_rows<R: TableRow>(table: &Table<R>, batch: BatchKey) -> Result<Option<u64>, LakeError> {
+    let before = table.batches().await?.into_iter().filter(|other| *other < batch).max();
+    match before {
+        Some(before) => table.count(before).await.map(Some),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,149 @@
+//! The model that scores, with what turns a vector into a level and an explanation. Loaded once, replaced whole.
+
+use std::sync::Arc;
+
+use domain::AlertLevel;
+use lake::Lake;
+use panel::Catalogue;
+use serde::Deserialize;
+use trees::explain::GroupContributions;
+use trees::manifest::{Manifest, text_digest};
+use trees::{Model, Rows};
+
+use crate::error::ScoringError;
+use crate::list::entry::Contribution;
+use crate::reasons::{Part, reasons};
+
+/// What the pointer `champion` holds.
+#[derive(Debug, Deserialize)]
+struct Pointer {
+    id: String,
+}
+
+/// A loaded model.
+pub struct Champion {
+    id: String,
+    manifest: Manifest,
+    model: Model,
+    catalogue: Arc<Catalogue>,
+    /// Group of each feature, as an index into the catalogue's groups.
+    group_of: Vec<usize>,
+}
+
+/// A score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Log-odds of the model, before calibration.
+    pub raw: f64,
+    /// Calibrated probability.
+    pub probability: f64,
+    /// Level at the frozen thresholds.
+    pub level: AlertLevel,
+}
+
+/// Why a vector has its score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The score.
+    pub scored: Scored,
+    /// Log-odds of the mean prediction.
+    pub base: f64,
+    /// Percentage points of the base.
+    pub base_points: f64,
+    /// By group of the catalogue.
+    pub groups: Vec<Contribution>,
+    /// By feature, in log-odds.
+    pub features: Vec<f64>,
+    /// In French, strongest first.
+    pub reasons: Vec<String>,
+}
+
+impl Champion {
+    /// The identifier that the pointer names now.
+    pub async fn current_id(lake: &Lake) -> Result<Option<String>, ScoringError> {
+        Ok(lake.pointers().read::<Pointer>("champion").await?.map(|(pointer, _)| pointer.id))
+    }
+
+    /// Loads a model. Refuses a text that is not the one its manifest describes, and features that are not the catalogue's.
+    pub async fn load(lake: &Lake, id: &str, catalogue: Arc<Catalogue>) -> Result<Self, ScoringError> {
+        let path = |name: &str| format!("models/{id}/{name}");
+        let manifest = lake.objects().get(&path("model.json")).await?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| ScoringError::document(path("model.json"), error))?;
+        let text = lake.objects().get(&path("model.txt")).await?;
+        let text = String::from_utf8(text.to_vec()).map_err(|error| ScoringError::document(path("model.txt"), error))?;
+        if text_digest(&text) != manifest.text_sha256 {
+            return Err(ScoringError::document(path("model.txt"), "its digest is not the one of model.json"));
+        }
+        let found = catalogue.schema_hash();
+        if manifest.schema_hash != found {
+            return Err(ScoringError::SchemaMismatch { model: id.to_owned(), wanted: manifest.schema_hash, found });
+        }
+        let group_of = catalogue.features().iter().map(|feature| catalogue.group_index(&feature.group)).collect();
+        Ok(Self { id: id.to_owned(), manifest, model: Model::from_text(text)?, catalogue, group_of })
+    }
+
+    /// Identifier.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Hash of the features, as vectors carry it.
+    pub fn schema_number(&self) -> u64 {
+        online_store::schema_number(&self.manifest.schema_hash)
+    }
+
+    /// Thresholds, moderate then high.
+    pub fn thresholds(&self) -> (f64, f64) {
+        (self.manifest.moderate, self.manifest.high)
+    }
+
+    /// The features and their groups.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Scores whole rows of the catalogue's features.
+    pub fn score(&self, values: &[f32]) -> Result<Vec<Scored>, ScoringError> {
+        let raw = self.model.predict_raw(self.rows(values)?)?;
+        Ok(raw.into_iter().map(|raw| self.scored(raw)).collect())
+    }
+
+    /// Scores and explains whole rows.
+    pub fn explain(&self, values: &[f32]) -> Result<Vec<Explanation>, ScoringError> {
+        let rows = self.rows(values)?;
+        let raw = self.model.predict_raw(rows)?;
+        let contributions = self.model.contributions(rows)?;
+        let width = rows.features();
+        let each = raw.iter().zip(contributions.chunks_exact(width + 1)).zip(values.chunks_exact(width));
+        each.map(|((&raw, contributions), values)| self.explanation(raw, contributions, values)).collect()
+    }
+
+    fn explanation(&self, raw: f64, contributions: &[f64], values: &[f32]) -> Result<Explanation, ScoringError> {
+        let groups = GroupContributions::new(contributions, &self.group_of, self.catalogue.groups().len())?;
+        let points = groups.points(|log_odds| self.manifest.calibration.apply(log_odds))?;
+        let features = &contributions[..values.len()];
+        let parts = self.catalogue.features().iter().zip(features).zip(values).map(|((feature, &log_odds), &value)| Part {
+            label: &feature.label_fr,
+            unit: feature.unit.name(),
+            value,
+            log_odds,
+        });
+        Ok(Explanation {
+            scored: self.scored(raw),
+            base: groups.base,
+            base_points: points.base,
+            reasons: reasons(parts),
+            groups: groups.groups.iter().zip(&points.groups).map(|(&log_odds, &points)| Contribution { log_odds, points }).collect(),
+            features: features.to_vec(),
+        })
+    }
+
+    fn rows<'a>(&self, values: &'a [f32]) -> Result<Rows<'a>, ScoringError> {
+        Ok(Rows::new(values, self.catalogue.features().len())?)
+    }
+
+    fn scored(&self, raw: f64) -> Scored {
+        let probability = self.manifest.calibration.apply(raw);
+        Scored { raw, probability, level: AlertLevel::of(probability, self.manifest.moderate, self.manifest.high) }
+    }
+}

@@ -1,0 +1,72 @@
+//! Scoring: scores and explanations by SIREN, and the ranked lists.
+//!
+//! The champion and the vectors are in memory or in Redis: a request never reads a table. Lists are built by a job, stored
+//! as immutable generations, and published by a pointer.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod champion;
+pub mod error;
+pub mod list;
+mod list_service;
+pub mod reasons;
+mod scoring_service;
+mod state;
+
+use std::sync::Arc;
+
+use api::lists::list_service_server::{ListServiceServer, SERVICE_NAME as LISTS};
+use api::lists::{BuildListRequest, DetectionList};
+use api::scoring::scoring_service_server::{SERVICE_NAME as SCORING, ScoringServiceServer};
+use domain::BatchKey;
+use online_store::Online;
+use panel::Catalogue;
+use serde::{Deserialize, Serialize};
+use service_kit::Context;
+use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::operations::{JobProgress, Kind};
+use service_kit::process::Service;
+use tonic::service::RoutesBuilder;
+
+use crate::error::ScoringError;
+use crate::state::State;
+
+/// The job of a list.
+pub const BUILD_LIST: Kind = Kind { service: "scoring", name: "build-list", response: "signauxfaibles.lists.v1.DetectionList" };
+
+/// Settings of scoring: none yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {}
+
+/// The scoring service.
+pub struct ScoringProcess;
+
+impl Service for ScoringProcess {
+    type Settings = Settings;
+    const NAMES: &'static [&'static str] = &[SCORING, LISTS];
+
+    async fn register(context: &Context, _: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
+        let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
+        let vectors = Online::open(context.lake.clone(), context.online.redis_url.as_deref()).await.map_err(ScoringError::from)?;
+        let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue)).await;
+        let builder = state.clone();
+        context.jobs.register(BUILD_LIST, move |request: BuildListRequest, progress: JobProgress| {
+            let state = builder.clone();
+            async move { Ok(build(&state, &request, &progress).await?) }
+        });
+        routes.add_service(ScoringServiceServer::new(scoring_service::Scoring { state: state.clone() }));
+        routes.add_service(ListServiceServer::new(list_service::Lists { state }));
+        Ok(())
+    }
+}
+
+async fn build(state: &State, request: &BuildListRequest, progress: &JobProgress) -> Result<DetectionList, ScoringError> {
+    let batch: BatchKey = request.batch.parse().map_err(|error| error::batch(&error))?;
+    let champion = state.current().await?;
+    let told = |done, total| progress.set(done, total, "companies", "scores and explanations");
+    let mut list = list::build::build(state.lake(), &state.lists, champion, batch, &told).await?;
+    if request.publish {
+        list = state.lists.publish(&batch.to_string()).await?;
+    }
+    Ok(list_service::describe(&list.info, state.lists.published().await?))
+}

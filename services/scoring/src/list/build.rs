@@ -1,0 +1,192 @@
+//! Makes the ranked list of a batch: scores and explanations of every company at risk, with what agents need beside them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::records::{Establishment, LegalUnit};
+use domain::{AlertLevel, BatchKey, Department, Siren};
+use futures::TryStreamExt;
+use lake::Lake;
+use lake::tables::Stored;
+use online_store::{Published, VectorBlob, snapshot};
+use panel::risk::RiskStatus;
+
+use super::entry::{Entry, FirstAlert, Indicators, ListInfo};
+use super::ranking;
+use super::store::{List, ListStore};
+use crate::champion::{Champion, Explanation};
+use crate::error::ScoringError;
+
+/// Companies explained together.
+const CHUNK: usize = 2_000;
+
+/// Builds and stores the list. `progress` is told the companies done and all of them. The same vectors, model and earlier
+/// lists give the same list.
+pub async fn build(
+    lake: &Lake,
+    lists: &ListStore,
+    champion: Arc<Champion>,
+    batch: BatchKey,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Arc<List>, ScoringError> {
+    let published = Published::of_batch(lake, batch).await?.ok_or(ScoringError::NotBuilt(batch))?;
+    check(&published, &champion)?;
+    let vectors = at_risk(lake, &published.generation).await?;
+    let identities = identities(lake, batch, &vectors).await?;
+    let past = Past::before(lists, batch).await?;
+
+    let mut entries = Vec::with_capacity(vectors.len());
+    for chunk in vectors.chunks(CHUNK) {
+        let values: Vec<f32> = chunk.iter().flat_map(|(_, values)| values.iter().copied()).collect();
+        let model = champion.clone();
+        let explained = tokio::task::spawn_blocking(move || model.explain(&values));
+        let explained = explained.await.map_err(|error| ScoringError::Task(error.to_string()))??;
+        for ((siren, values), explanation) in chunk.iter().zip(explained) {
+            entries.push(entry(&champion, batch, *siren, values, explanation, identities.get(siren), &past));
+        }
+        progress(entries.len() as u64, vectors.len() as u64);
+    }
+    ranking::rank(&mut entries);
+    let count = |level| entries.iter().filter(|entry| entry.level == level).count() as u64;
+    let info = ListInfo {
+        batch,
+        generation: 0,
+        model_id: champion.id().to_owned(),
+        month: published.month,
+        groups: champion.catalogue().groups().iter().map(|group| group.name.clone()).collect(),
+        companies: entries.len() as u64,
+        high: count(AlertLevel::High),
+        moderate: count(AlertLevel::Moderate),
+        sha256: String::new(),
+    };
+    lists.save(info, entries).await
+}
+
+fn entry(
+    champion: &Champion,
+    batch: BatchKey,
+    siren: Siren,
+    values: &[f32],
+    explanation: Explanation,
+    identity: Option<&Identity>,
+    past: &Past,
+) -> Entry {
+    let value = |name: &str| {
+        let position = champion.catalogue().index_of(name)?;
+        values.get(position).filter(|value| !value.is_nan()).map(|&value| f64::from(value))
+    };
+    let known = past.of(siren);
+    Entry {
+        siren,
+        name: identity.map(|identity| identity.name.clone()).unwrap_or_default(),
+        department: identity.and_then(|identity| identity.department),
+        naf: identity.map(|identity| identity.naf.clone()).unwrap_or_default(),
+        rank: 0,
+        department_rank: 0,
+        probability: explanation.scored.probability,
+        level: explanation.scored.level,
+        previous_level: known.previous,
+        first_alert: known.first.seen(batch, explanation.scored.level),
+        groups: explanation.groups,
+        reasons: explanation.reasons,
+        indicators: Indicators {
+            headcount: value("headcount"),
+            social_debt: value("social_debt"),
+            short_time_hours: value("short_time_hours_consumed_12m"),
+            payment_plan: value("payment_plan_running").is_some_and(|running| running > 0.0),
+        },
+    }
+}
+
+/// Refuses vectors that the champion cannot read.
+fn check(published: &Published, champion: &Champion) -> Result<(), ScoringError> {
+    let wanted = champion.catalogue().schema_hash();
+    if published.schema_hash == wanted {
+        Ok(())
+    } else {
+        Err(ScoringError::SchemaMismatch { model: champion.id().to_owned(), wanted, found: published.schema_hash.clone() })
+    }
+}
+
+/// Vectors of the companies at risk, by SIREN.
+async fn at_risk(lake: &Lake, generation: &str) -> Result<Vec<(Siren, Vec<f32>)>, ScoringError> {
+    let mut vectors = Vec::new();
+    for (siren, bytes) in snapshot::read(lake, generation).await? {
+        let blob = VectorBlob::decode(&bytes)?;
+        if blob.status == RiskStatus::AtRisk as u8 {
+            vectors.push((siren, blob.values));
+        }
+    }
+    vectors.sort_unstable_by_key(|(siren, _)| *siren);
+    Ok(vectors)
+}
+
+/// Who a company is.
+#[derive(Default)]
+struct Identity {
+    name: String,
+    naf: String,
+    department: Option<Department>,
+}
+
+/// Names and head offices of these companies, as of the batch.
+async fn identities(lake: &Lake, batch: BatchKey, vectors: &[(Siren, Vec<f32>)]) -> Result<HashMap<Siren, Identity>, ScoringError> {
+    let mut identities: HashMap<Siren, Identity> = vectors.iter().map(|(siren, _)| (*siren, Identity::default())).collect();
+    let units = lake.table::<Stored<LegalUnit>>();
+    if let Some(partition) = lake::as_of(&units.batches().await?, batch) {
+        let mut scan = units.scan(partition, None).await?;
+        while let Some(rows) = scan.try_next().await? {
+            for Stored { row, .. } in rows {
+                if let Some(identity) = identities.get_mut(&row.siren) {
+                    identity.name = row.display_name();
+                    identity.naf = row.naf.map(|naf| naf.to_string()).unwrap_or_default();
+                }
+            }
+        }
+    }
+    let establishments = lake.table::<Stored<Establishment>>();
+    if let Some(partition) = lake::as_of(&establishments.batches().await?, batch) {
+        let mut scan = establishments.scan(partition, None).await?;
+        while let Some(rows) = scan.try_next().await? {
+            for Stored { row, .. } in rows.into_iter().filter(|row| row.row.head_office) {
+                if let Some(identity) = identities.get_mut(&row.siret.siren()) {
+                    identity.department = row.department;
+                }
+            }
+        }
+    }
+    Ok(identities)
+}
+
+/// What earlier lists said, and nothing of later ones.
+#[derive(Default)]
+struct Past {
+    companies: HashMap<Siren, Known>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    first: FirstAlert,
+    previous: Option<AlertLevel>,
+}
+
+impl Past {
+    async fn before(lists: &ListStore, batch: BatchKey) -> Result<Self, ScoringError> {
+        let mut earlier: Vec<BatchKey> = lists.all().await?.into_iter().map(|info| info.batch).filter(|list| *list < batch).collect();
+        earlier.sort_unstable();
+        let mut past = Self::default();
+        for list in &earlier {
+            let last = Some(list) == earlier.last();
+            for entry in &lists.get(&list.to_string()).await?.entries {
+                let known = past.companies.entry(entry.siren).or_default();
+                known.first = known.first.seen(*list, entry.level);
+                known.previous = last.then_some(entry.level);
+            }
+        }
+        Ok(past)
+    }
+
+    fn of(&self, siren: Siren) -> Known {
+        self.companies.get(&siren).copied().unwrap_or_default()
+    }
+}

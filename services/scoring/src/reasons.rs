@@ -1,0 +1,99 @@
+//! Why a company is signalled, in French: the strongest features that raise its risk, with their values.
+
+/// A feature's part in a score.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// French label of the feature.
+    pub label: &'a str,
+    /// Unit of the catalogue.
+    pub unit: &'a str,
+    /// Value, NaN when unknown.
+    pub value: f32,
+    /// Contribution in log-odds.
+    pub log_odds: f64,
+}
+
+/// Reasons shown at most.
+pub const MOST: usize = 3;
+/// Below this many log-odds a feature is no reason: alone it moves a mean risk by less than a twentieth of itself.
+const LEAST: f64 = 0.05;
+
+/// The strongest reasons first. Features that lower the risk are no reasons; of two features with the same text, one stays.
+pub fn reasons<'a>(parts: impl Iterator<Item = Part<'a>>) -> Vec<String> {
+    let mut raising: Vec<Part<'_>> = parts.filter(|part| part.log_odds >= LEAST).collect();
+    raising.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds).then_with(|| a.label.cmp(b.label)));
+    let mut texts: Vec<String> = Vec::with_capacity(MOST);
+    for text in raising.iter().map(text) {
+        if texts.len() == MOST {
+            break;
+        }
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+fn text(part: &Part<'_>) -> String {
+    if part.value.is_nan() {
+        return format!("{} : non connu", part.label);
+    }
+    let value = f64::from(part.value);
+    match part.unit {
+        "euros" => format!("{} : {} €", part.label, grouped(value.round())),
+        "employees" => format!("{} : {}", part.label, grouped(value.round())),
+        "months" => format!("{} : {} mois", part.label, grouped(value.round())),
+        "days" => format!("{} : {} jours", part.label, grouped(value.round())),
+        "hours" => format!("{} : {} h", part.label, grouped(value.round())),
+        "percent" => format!("{} : {} %", part.label, decimal(value)),
+        "flag" | "category" => part.label.to_owned(),
+        "share" => format!("{} : {} %", part.label, decimal(value * 100.0)),
+        _ => format!("{} : {}", part.label, decimal(value)),
+    }
+}
+
+/// A whole number with thin groups of three digits, as French typography wants.
+fn grouped(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::from(if value < 0.0 { "-" } else { "" });
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn decimal(value: f64) -> String {
+    format!("{value:.1}").replace('.', ",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(label: &'static str, unit: &'static str, value: f32, log_odds: f64) -> Part<'static> {
+        Part { label, unit, value, log_odds }
+    }
+
+    #[test]
+    fn the_strongest_raising_features_are_named_once() {
+        let parts = [
+            part("Effectif", "employees", 12.0, -0.4),
+            part("Part patronale de la dette", "euros", 12_345.4, 0.9),
+            part("Délai de paiement en cours", "flag", 1.0, 0.2),
+            part("Autonomie financière", "percent", -3.25, 0.5),
+            part("Délai de paiement en cours", "flag", 1.0, 0.1),
+            part("Âge", "months", 20.0, 0.01),
+        ];
+        let expected = ["Part patronale de la dette : 12\u{202f}345 €", "Autonomie financière : -3,2 %", "Délai de paiement en cours"];
+        assert_eq!(reasons(parts.into_iter()), expected);
+    }
+
+    #[test]
+    fn an_unknown_value_can_be_a_reason() {
+        assert_eq!(reasons([part("Comptes", "percent", f32::NAN, 0.3)].into_iter()), ["Comptes : non connu"]);
+        assert_eq!(grouped(-1_234_567.0), "-1\u{202f}234\u{202f}567");
+    }
+}

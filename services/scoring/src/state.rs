@@ -1,0 +1,81 @@
+//! What the services of this process share: the loaded champion, the current vectors, the lists, the jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use lake::Lake;
+use online_store::Online;
+use panel::Catalogue;
+use service_kit::operations::Jobs;
+use tokio::sync::Mutex;
+
+use crate::champion::Champion;
+use crate::error::ScoringError;
+use crate::list::store::ListStore;
+
+/// How long a change of champion may go unseen.
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+
+/// Shared state.
+pub struct State {
+    /// Current vectors.
+    pub vectors: Online,
+    /// Lists.
+    pub lists: ListStore,
+    /// Jobs of the process.
+    pub jobs: Jobs,
+    lake: Lake,
+    catalogue: Arc<Catalogue>,
+    champion: ArcSwapOption<Champion>,
+    /// One load at a time.
+    loading: Mutex<()>,
+}
+
+impl State {
+    /// Opens everything and follows the pointer `champion` for as long as the process lives.
+    pub async fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>) -> Arc<Self> {
+        let lists = ListStore::new(lake.clone());
+        let state = Arc::new(Self { vectors, lists, jobs, lake, catalogue, champion: ArcSwapOption::empty(), loading: Mutex::new(()) });
+        let follower = state.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = follower.follow().await {
+                    tracing::warn!(%error, "the champion cannot be loaded; scoring with the one in memory, if any");
+                }
+                tokio::time::sleep(FOLLOW_EVERY).await;
+            }
+        });
+        state
+    }
+
+    /// Storage.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// The champion in memory, loaded now if there is none yet.
+    pub async fn champion(&self) -> Result<Arc<Champion>, ScoringError> {
+        if let Some(champion) = self.champion.load_full() {
+            return Ok(champion);
+        }
+        self.current().await
+    }
+
+    /// The champion that the pointer names now: for jobs, which must not score with one that was just replaced.
+    pub async fn current(&self) -> Result<Arc<Champion>, ScoringError> {
+        self.follow().await?;
+        self.champion.load_full().ok_or(ScoringError::NoChampion)
+    }
+
+    async fn follow(&self) -> Result<(), ScoringError> {
+        let Some(id) = Champion::current_id(&self.lake).await? else { return Ok(()) };
+        let _one = self.loading.lock().await;
+        if self.champion.load().as_ref().is_none_or(|champion| champion.id() != id) {
+            let champion = Champion::load(&self.lake, &id, self.catalogue.clone()).await?;
+            tracing::info!(model = id, "champion loaded");
+            self.champion.store(Some(Arc::new(champion)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! The real thing on loopback: SeaweedFS for S3, Redis, and the four services, each a process on a free port.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{free_port, program, tool};
+
+const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
+
+/// Servers that stop when the value is dropped.
+pub struct Cluster {
+    folder: PathBuf,
+    s3_port: u16,
+    redis_port: u16,
+    servers: Vec<Child>,
+    services: BTreeMap<&'static str, Service>,
+}
+
+struct Service {
+    port: u16,
+    process: Child,
+}
+
+impl Cluster {
+    /// Starts everything under `folder` and waits until all of it is ready.
+    pub fn start(folder: &Path) -> Self {
+        let mut cluster =
+            Self { folder: folder.to_owned(), s3_port: free_port(), redis_port: free_port(), servers: vec![], services: BTreeMap::new() };
+        cluster.start_s3();
+        cluster.start_redis();
+        for name in SERVICES {
+            cluster.start_service(name, free_port());
+        }
+        cluster
+    }
+
+    fn log(&self, name: &str) -> File {
+        File::options().create(true).append(true).open(self.folder.join(format!("{name}.log"))).unwrap()
+    }
+
+    fn spawn(&self, name: &str, command: &mut Command) -> Child {
+        command.stdin(Stdio::null()).stdout(self.log(name)).stderr(self.log(name)).spawn().unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn start_s3(&mut self) {
+        let data = self.folder.join("weed");
+        fs::create_dir_all(&data).unwrap();
+        let config = self.folder.join("s3.json");
+        let identity = r#"{"identities":[{"name":"test","credentials":[{"accessKey":"test","secretKey":"testtest"}],"actions":["Admin","Read","Write","List"]}]}"#;
+        fs::write(&config, identity).unwrap();
+        // SeaweedFS takes the gRPC port 10,000 above each HTTP port unless told otherwise.
+        let port = |name: &str| format!("-{name}={}", free_port());
+        let mut command = Command::new(tool("weed"));
+        command.args(["-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer", "-s3"]);
+        command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
+        command.arg(format!("-dir={}", data.display())).arg(format!("-s3.config={}", config.display()));
+        command.arg(format!("-s3.port={}", self.s3_port));
+        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"] {
+            command.arg(port(name));
+        }
+        let process = self.spawn("weed", &mut command);
+        self.servers.push(process);
+        let port = self.s3_port;
+        wait("SeaweedFS", || http_ok(port, "/healthz"));
+    }
+
+    fn start_redis(&mut self) {
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(self.redis_port.to_string());
+        let process = self.spawn("redis", &mut command);
+        self.servers.push(process);
+        let port = self.redis_port;
+        wait("Redis", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
+
+    fn start_service(&mut self, name: &'static str, port: u16) {
+        let admin = free_port();
+        let mut command = Command::new(program(name));
+        command
+            .env("SF_SERVER__LISTEN", format!("127.0.0.1:{port}"))
+            .env("SF_SERVER__ADMIN", format!("127.0.0.1:{admin}"))
+            .env("SF_LAKE__ROOT", "s3://signaux/root")
+            .env("SF_LAKE__S3__ENDPOINT", format!("http://127.0.0.1:{}", self.s3_port))
+            .env("SF_LAKE__S3__ACCESS_KEY_ID", "test")
+            .env("SF_LAKE__S3__SECRET_ACCESS_KEY", "testtest")
+            .env("SF_LAKE__S3__ALLOW_HTTP", "true");
+        if matches!(name, "feature-store" | "scoring") {
+            command.env("SF_ONLINE__REDIS_URL", format!("redis://127.0.0.1:{}", self.redis_port));
+        }
+        let process = self.spawn(name, &mut command);
+        self.services.insert(name, Service { port, process });
+        wait(name, || http_ok(admin, "/readyz"));
+    }
+
+    /// The value of `--server` that reaches all services.
+    pub fn servers(&self) -> String {
+        let key = |name: &str| if name == "feature-store" { "features".to_owned() } else { name.to_owned() };
+        let urls: Vec<String> =
+            self.services.iter().map(|(name, service)| format!("{}=http://127.0.0.1:{}", key(name), service.port)).collect();
+        urls.join(",")
+    }
+
+    /// Address of one service.
+    pub fn address(&self, name: &str) -> String {
+        format!("127.0.0.1:{}", self.services[name].port)
+    }
+
+    /// Kills a service at once, as the kernel would, and starts it again on the same port.
+    pub fn kill_and_restart(&mut self, name: &'static str) {
+        let mut service = self.services.remove(name).unwrap();
+        service.process.kill().unwrap();
+        service.process.wait().unwrap();
+        self.start_service(name, service.port);
+    }
+
+    /// S3 settings for a reader: endpoint, key and secret.
+    pub fn s3(&self) -> (String, &'static str, &'static str) {
+        (format!("http://127.0.0.1:{}", self.s3_port), "test", "testtest")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for service in self.services.values_mut() {
+            let _ = service.process.kill();
+            let _ = service.process.wait();
+        }
+        for server in self.servers.iter_mut().rev() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+fn wait(what: &str, mut ready: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} is not ready after a minute; see its log");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn http_ok(port: u16, path: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    let mut reply = [0; 12];
+    stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut reply).is_ok() && reply.ends_with(b" 200")
+}

@@ -1,0 +1,121 @@
+//! With real servers: S3, Redis and the four services as processes.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use acceptance::cluster::Cluster;
+use acceptance::sf::Sf;
+use acceptance::{program, python};
+use serde_json::Value;
+use tempfile::tempdir;
+
+/// The published list as CSV.
+fn list(sf: &Sf, folder: &Path, name: &str) -> Vec<u8> {
+    let out = folder.join(name);
+    sf.ok(&["lists", "export", "latest", "--out", out.to_str().unwrap()]);
+    std::fs::read(out).unwrap()
+}
+
+/// The list that one process makes of a delivery, without any server.
+fn embedded_list(folder: &Path, delivery: &str) -> Vec<u8> {
+    let embedded = Sf::embedded(&folder.join("embedded"));
+    embedded.ok(&["run", delivery, "--batch", "2511"]);
+    list(&embedded, folder, "embedded.csv")
+}
+
+#[test]
+fn services_s3_and_redis_make_the_same_list_and_others_can_read_everything() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 400);
+    let delivery = delivery.to_str().unwrap();
+    let expected = embedded_list(folder.path(), delivery);
+
+    let cluster = Cluster::start(folder.path());
+    let remote = Sf::remote(&cluster.servers());
+    remote.ok(&["run", delivery, "--batch", "2511"]);
+    assert_eq!(list(&remote, folder.path(), "remote.csv"), expected, "the list of the services is not that of the embedded run");
+
+    a_client_needs_only_reflection(&remote, &cluster);
+    other_readers_open_the_tables(&folder.path().join("embedded"));
+}
+
+fn a_client_needs_only_reflection(remote: &Sf, cluster: &Cluster) {
+    let shown = remote.json(&["lists", "show", "latest", "--limit", "1"]);
+    let siren = shown["entries"][0]["siren"].as_str().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/reflection_client.py");
+    let output = Command::new(python()).args([script, &cluster.address("scoring"), siren]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(reply["score"]["score"]["siren"], siren);
+    assert_eq!(reply["list"]["entries"].as_array().unwrap().len(), 5);
+    assert_eq!(reply["list"]["entries"][0]["siren"], siren);
+    assert!(!reply["explanation"]["groups"].as_array().unwrap().is_empty());
+}
+
+fn other_readers_open_the_tables(data: &Path) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/read_tables.py");
+    for table in ["debit", "features"] {
+        let path = data.join("lake/tables").join(table);
+        let output = Command::new(python()).args([script, path.to_str().unwrap(), "2511"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(counts["deltalake"].as_u64().unwrap() > 0, "{table}: {counts}");
+        assert_eq!(counts["deltalake"], counts["duckdb"], "{table}");
+    }
+}
+
+#[test]
+fn each_service_killed_in_the_middle_of_its_job_ends_in_the_same_list() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 400);
+    let delivery = delivery.to_str().unwrap();
+    let expected = embedded_list(folder.path(), delivery);
+
+    let mut cluster = Cluster::start(folder.path());
+    let remote = Sf::remote(&cluster.servers());
+    let steps: [(&'static str, &[&str]); 4] = [
+        ("ingestion", &["ingest", delivery, "--batch", "2511"]),
+        ("feature-store", &["features", "build", "--batch", "2511"]),
+        ("training", &["train", "--batch", "2511"]),
+        ("scoring", &["score", "--batch", "2511"]),
+    ];
+    for (service, arguments) in steps {
+        let client = remote.spawn(arguments);
+        wait_for_running_operation(&cluster, service);
+        cluster.kill_and_restart(service);
+        let output = client.wait_with_output().unwrap();
+        assert!(output.status.success(), "{service}: {}", String::from_utf8_lossy(&output.stderr));
+        if service == "training" {
+            let models = remote.json(&["models", "list"]);
+            remote.ok(&["models", "promote", models["models"][0]["id"].as_str().unwrap()]);
+        }
+    }
+    remote.ok(&["lists", "publish", "2511"]);
+    assert_eq!(list(&remote, folder.path(), "remote.csv"), expected);
+}
+
+/// Waits until the service has a job in hand, a short moment into it; a job already done is no failure of the test.
+fn wait_for_running_operation(cluster: &Cluster, service: &str) {
+    let script = "import sys, grpc\n\
+        from google.longrunning import operations_pb2 as pb, operations_pb2_grpc as rpc\n\
+        stub = rpc.OperationsStub(grpc.insecure_channel(sys.argv[1]))\n\
+        sys.exit(0 if stub.ListOperations(pb.ListOperationsRequest(name='operations'), timeout=5).operations else 1)";
+    for _ in 0..200 {
+        let listed = Command::new(python()).args(["-c", script, &cluster.address(service)]).output().unwrap();
+        if listed.status.success() {
+            sleep(Duration::from_millis(50));
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("{service} never started its job");
+}
+
+#[test]
+fn the_programs_are_built() {
+    for name in ["sf", "ingestion", "feature-store", "training", "scoring"] {
+        assert!(program(name).exists());
+    }
+}

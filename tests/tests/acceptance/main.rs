@@ -1,0 +1,10 @@
+//! What users rely on, checked by running the programs. One binary; modules by subject.
+//!
+//! Modules under `e2e` start real servers and are run by `make e2e`; the others need nothing and are part of `make test`.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod bad_input;
+mod e2e;
+mod embedded;
+mod third_party;
+mod world_a;

@@ -1,0 +1,53 @@
+//! A whole delivery made by an independent generator, against the truth that came with it.
+
+use std::collections::BTreeMap;
+
+use acceptance::sf::Sf;
+use acceptance::shared;
+use serde_json::Value;
+use tempfile::tempdir;
+
+/// Lines that the existing importer skips and we keep: units without NAF rev. 2 (decision 0006).
+const KEPT: [&str; 2] = ["not_NAFRev2", "not_NAFRev2_head_office"];
+/// Lines that it rejects and we skip: identifiers known to be junk.
+const SKIPPED: [&str; 3] = ["acoss_internal_id", "empty_siret", "siret_8_digits"];
+
+fn dirt(file: &Value, kinds: &[&str]) -> u64 {
+    kinds.iter().filter_map(|kind| file["dirt"][kind]["n"].as_u64()).sum()
+}
+
+#[test]
+fn the_import_agrees_with_the_truth_file_by_file() {
+    let Some(world) = shared().map(|shared| shared.join("data/world-a")) else { return };
+    let folder = tempdir().unwrap();
+    let sf = Sf::embedded(folder.path());
+    sf.ok(&["ingest", world.join("2511").to_str().unwrap(), "--batch", "2511"]);
+
+    let truth: Value = serde_json::from_str(&std::fs::read_to_string(world.join("truth/expected_report.json")).unwrap()).unwrap();
+    let report = sf.json(&["batches", "show", "2511"]);
+    let files: BTreeMap<&str, &Value> =
+        report["files"].as_array().unwrap().iter().map(|file| (file["file_name"].as_str().unwrap(), file)).collect();
+    for (name, expected) in truth["files"].as_object().unwrap() {
+        let file = files.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the report"));
+        let count = |field: &str| file[field].as_u64().unwrap();
+        let junk = dirt(expected, &SKIPPED) + if name.contains("effectif_siren") { dirt(expected, &["empty_siren"]) } else { 0 };
+        let kept = dirt(expected, &KEPT);
+        assert_eq!(count("lines_parsed"), expected["lines_parsed"].as_u64().unwrap(), "{name}: parsed");
+        assert_eq!(count("lines_rejected"), expected["lines_rejected"].as_u64().unwrap() - junk, "{name}: rejected");
+        assert_eq!(count("lines_skipped"), expected["no_filter"]["lines_skipped"].as_u64().unwrap() - kept + junk, "{name}: skipped");
+        assert_eq!(count("lines_valid"), expected["no_filter"]["lines_valid"].as_u64().unwrap() + kept, "{name}: valid");
+    }
+
+    let perimeter = sf.ok(&["--format", "csv", "perimeter", "show", "2511"]);
+    let mut ours: Vec<&str> = perimeter
+        .lines()
+        .skip(1)
+        .filter(|line| line.split(',').nth(1).is_some_and(|included| included == "true" || included == "in"))
+        .map(|line| &line[..9])
+        .collect();
+    ours.sort_unstable();
+    let theirs = std::fs::read_to_string(world.join("truth/perimeter.csv")).unwrap();
+    let mut theirs: Vec<&str> = theirs.lines().skip(1).collect();
+    theirs.sort_unstable();
+    assert_eq!(ours, theirs);
+}
