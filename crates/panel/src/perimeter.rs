@@ -65,6 +65,11 @@ struct HeadOffice {
 }
 
 impl Facts {
+    /// A company of which only the headcount is known yet.
+    pub fn new(enough_employees: bool) -> Self {
+        Self { enough_employees, ..Self::default() }
+    }
+
     /// Takes the legal unit.
     pub fn legal_unit(&mut self, unit: &LegalUnit) {
         self.excluded_category = unit.legal_category.is_some_and(domain::LegalCategory::is_excluded);

@@ -9,6 +9,7 @@ pub mod gates;
 pub mod import;
 mod load;
 pub mod perimeter;
+pub mod preview;
 pub mod report;
 mod service;
 mod tables;

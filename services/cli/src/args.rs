@@ -1,0 +1,394 @@
+//! The arguments of every verb (`design.md` §4).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::{AlertLevel, BatchKey, Department, Month, Region, Siren, Source};
+
+/// Which companies are heading for a collective procedure, and why.
+///
+/// Without --server everything runs in this process, with its state under --data.
+#[derive(Debug, Parser)]
+#[command(name = "sf", version, after_help = "Example: sf datagen --out delivery --companies 3000 --seed 1 --batch 2511 && sf run delivery --batch 2511")]
+pub struct Arguments {
+    /// Address of running services: one URL for all, or ingestion=URL,features=URL,training=URL,scoring=URL.
+    #[arg(long, global = true, env = "SF_SERVER")]
+    pub server: Option<String>,
+    /// Folder of an embedded run.
+    #[arg(long, global = true, default_value = "./sf-data")]
+    pub data: PathBuf,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub format: Format,
+    /// No progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person.
+    Table,
+    /// For a program.
+    Json,
+    /// For a spreadsheet.
+    Csv,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write an invented delivery in the raw formats.
+    Datagen(Datagen),
+    /// Parse one file: rows as JSON lines on stdout, report on stderr; stores nothing.
+    Parse(Parse),
+    /// Import a delivery.
+    Ingest(Ingest),
+    /// Batches imported.
+    #[command(subcommand)]
+    Batches(Batches),
+    /// Who is in the perimeter, and why the others are not.
+    #[command(subcommand)]
+    Perimeter(Perimeter),
+    /// Features of companies.
+    #[command(subcommand)]
+    Features(Features),
+    /// Train a model and register it.
+    Train(Train),
+    /// Models registered.
+    #[command(subcommand)]
+    Models(Models),
+    /// Score companies, or build the list of a batch.
+    Score(Score),
+    /// Ranked lists.
+    #[command(subcommand)]
+    Lists(Lists),
+    /// Everything: import, features, training if there is no champion, list, publication.
+    Run(Run),
+    /// Serve all services in this process.
+    Up(Up),
+    /// Check that everything is in place.
+    Doctor,
+}
+
+/// Arguments of `datagen`.
+#[derive(Debug, Args)]
+pub struct Datagen {
+    /// Folder to write.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Companies.
+    #[arg(long, default_value_t = 3_000)]
+    pub companies: u32,
+    /// Seed: the same one gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Batch.
+    #[arg(long)]
+    pub batch: BatchKey,
+    /// Folder for the hidden truth, which only tests may read.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+}
+
+/// Arguments of `parse`.
+#[derive(Debug, Args)]
+pub struct Parse {
+    /// File.
+    pub file: PathBuf,
+    /// Its source; told from its name otherwise.
+    #[arg(long)]
+    pub source: Option<Source>,
+}
+
+/// Arguments of `ingest`.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// Folder of the delivery.
+    pub delivery: PathBuf,
+    /// Batch, YYMM.
+    #[arg(long)]
+    pub batch: BatchKey,
+    /// Sources to import; all otherwise.
+    #[arg(long, value_delimiter = ',')]
+    pub source: Vec<Source>,
+    /// Parse and report, commit nothing.
+    #[arg(long)]
+    pub check: bool,
+    /// Commit even what a quality gate refuses; recorded in the report.
+    #[arg(long)]
+    pub allow_degraded: bool,
+}
+
+/// Verbs of `batches`.
+#[derive(Debug, Subcommand)]
+pub enum Batches {
+    /// Batches imported.
+    List,
+    /// The report of the last import of a batch.
+    Show {
+        /// Batch.
+        batch: BatchKey,
+    },
+    /// Rejected lines of a batch.
+    Rejects {
+        /// Batch.
+        batch: BatchKey,
+        /// Sources; all otherwise.
+        #[arg(long, value_delimiter = ',')]
+        source: Vec<Source>,
+    },
+}
+
+/// Verbs of `perimeter`.
+#[derive(Debug, Subcommand)]
+pub enum Perimeter {
+    /// Companies in or out, and why.
+    Show {
+        /// Batch.
+        batch: BatchKey,
+        /// One company.
+        #[arg(long)]
+        siren: Option<Siren>,
+    },
+}
+
+/// Verbs of `features`.
+#[derive(Debug, Subcommand)]
+pub enum Features {
+    /// The catalogue.
+    List,
+    /// Compute the features of a batch and publish the latest ones.
+    Build {
+        /// Batch.
+        #[arg(long)]
+        batch: BatchKey,
+        /// First month computed.
+        #[arg(long)]
+        from: Option<Month>,
+    },
+    /// The vector of a company, as it could be known at a month.
+    Get {
+        /// Company.
+        siren: Siren,
+        /// Month; the latest otherwise.
+        #[arg(long)]
+        month: Option<Month>,
+        /// According to this batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+    },
+    /// The monthly history of a company.
+    History {
+        /// Company.
+        siren: Siren,
+        /// According to this batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+    },
+    /// The vectors of a batch as a Parquet file.
+    Export {
+        /// Batch.
+        #[arg(long)]
+        batch: BatchKey,
+        /// First month.
+        #[arg(long)]
+        from: Option<Month>,
+        /// Last month.
+        #[arg(long)]
+        to: Option<Month>,
+        /// File.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// How far each source reaches.
+    Freshness {
+        /// As of this batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+    },
+    /// How the latest month differs from an earlier one.
+    Drift {
+        /// Batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+        /// Month to compare with; a year earlier otherwise.
+        #[arg(long)]
+        reference: Option<Month>,
+    },
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Batch whose features are learnt from.
+    #[arg(long, required_unless_present = "frame")]
+    pub batch: Option<BatchKey>,
+    /// holdout, rolling or lenient.
+    #[arg(long, default_value = "holdout")]
+    pub protocol: String,
+    /// lightgbm, logistic, random-forest or rule.
+    #[arg(long, default_value = "lightgbm")]
+    pub model: String,
+    /// Learn from this Parquet file instead; nothing is registered.
+    #[arg(long, requires_all = ["entity", "time", "label", "out"])]
+    pub frame: Option<PathBuf>,
+    /// Column of the entity.
+    #[arg(long)]
+    pub entity: Option<String>,
+    /// Column of the time.
+    #[arg(long)]
+    pub time: Option<String>,
+    /// Column of the outcome, 0 or 1.
+    #[arg(long)]
+    pub label: Option<String>,
+    /// Folder for predictions and metrics.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// Verbs of `models`.
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// Models registered.
+    List,
+    /// A model and its figures.
+    Show {
+        /// Identifier, or champion.
+        id: String,
+    },
+    /// Make a model the champion.
+    Promote {
+        /// Identifier.
+        id: String,
+    },
+    /// The model card, an HTML page.
+    Card {
+        /// Identifier, or champion.
+        id: String,
+        /// File; printed otherwise.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `score`.
+#[derive(Debug, Args)]
+pub struct Score {
+    /// Companies.
+    #[arg(required_unless_present = "batch")]
+    pub sirens: Vec<String>,
+    /// Say why.
+    #[arg(long)]
+    pub explain: bool,
+    /// Build the list of this batch.
+    #[arg(long, conflicts_with_all = ["sirens", "explain"])]
+    pub batch: Option<BatchKey>,
+}
+
+/// Which entries of a list.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Departments of the head office.
+    #[arg(long, value_delimiter = ',')]
+    pub department: Vec<Department>,
+    /// Regions of the head office.
+    #[arg(long, value_delimiter = ',')]
+    pub region: Vec<Region>,
+    /// Levels: none, moderate, high.
+    #[arg(long, value_delimiter = ',')]
+    pub level: Vec<AlertLevel>,
+}
+
+/// Verbs of `lists`.
+#[derive(Debug, Subcommand)]
+pub enum Lists {
+    /// Lists built.
+    List,
+    /// Entries of a list by rank.
+    Show {
+        /// Identifier, or latest.
+        id: String,
+        /// Which entries.
+        #[command(flatten)]
+        selection: Selection,
+        /// Entries shown at most.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// What changed from a list to another.
+    Diff {
+        /// Earlier list.
+        from: String,
+        /// Later list.
+        to: String,
+    },
+    /// A list as a file.
+    Export {
+        /// Identifier, or latest.
+        id: String,
+        /// File, .csv, .xlsx or .parquet.
+        #[arg(long)]
+        out: PathBuf,
+        /// Which entries.
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Make a list the published one.
+    Publish {
+        /// Identifier.
+        id: String,
+    },
+    /// Publish again the list published before.
+    Rollback,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Folder of the delivery.
+    pub delivery: PathBuf,
+    /// Batch, YYMM.
+    #[arg(long)]
+    pub batch: BatchKey,
+    /// Commit even what a quality gate refuses.
+    #[arg(long)]
+    pub allow_degraded: bool,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// gRPC address.
+    #[arg(long, default_value = "127.0.0.1:7000")]
+    pub listen: std::net::SocketAddr,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub admin: std::net::SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_are_checked_before_anything_runs() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        assert!(parse("sf ingest d --batch 2511 --source debit,procol").is_ok());
+        for bad in ["sf ingest d --batch 2513", "sf ingest d --batch 2511 --source debits", "sf features get 12", "sf lists show latest --department 20", "sf score"] {
+            assert_eq!(parse(bad).unwrap_err().exit_code(), 2, "{bad}");
+        }
+        assert!(parse("sf train --frame f.parquet --entity e").is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! Verbs that need no service: an invented delivery, one file parsed.
+
+use std::fs::File;
+use std::io::{BufWriter, Write, stdout};
+use std::process::ExitCode;
+
+use domain::Source;
+use ingestion::preview::preview;
+use serde_json::json;
+use service_kit::error::{ErrorCode, ServiceError};
+use sources::Rejection;
+
+use crate::args::{Datagen, Parse};
+use crate::failure::Failure;
+
+#[allow(clippy::print_stdout, reason = "a command line speaks to a person")]
+pub fn datagen(arguments: &Datagen) -> Result<(), Failure> {
+    let options = datagen::Options {
+        companies: arguments.companies,
+        seed: arguments.seed,
+        batch: arguments.batch,
+        truth: arguments.truth.clone(),
+        ..datagen::Options::new(arguments.batch)
+    };
+    let summary = datagen::write_delivery(&arguments.out, &options)
+        .map_err(|error| ServiceError::new(ErrorCode::InvalidArgument, error.to_string()))?;
+    println!(
+        "{} invented companies in {} files under {}, batch {}, seed {}",
+        summary.companies,
+        summary.files,
+        arguments.out.display(),
+        arguments.batch,
+        arguments.seed
+    );
+    Ok(())
+}
+
+#[allow(clippy::print_stderr, reason = "the report goes beside the rows")]
+pub fn parse(arguments: &Parse) -> Result<ExitCode, Failure> {
+    let name = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let source: Source = match arguments.source.or_else(|| sources::detect(&name)) {
+        Some(source) => source,
+        None => return Err(Failure::usage(ErrorCode::UnknownFile, format!("'{name}' is the name of no source: say which with --source"))),
+    };
+    let unreadable = |error: std::io::Error| ServiceError::new(ErrorCode::UnreadableFile, format!("{}: {error}", arguments.file.display()));
+    let file = File::open(&arguments.file).map_err(unreadable)?;
+    let mut out = BufWriter::new(stdout().lock());
+    let mut rejected: Vec<Rejection> = Vec::new();
+    let mut keep = |rejection| rejected.push(rejection);
+    let report = if name.to_ascii_lowercase().ends_with(".zip") {
+        let parsed = sources::read_zip(file, |entry| preview(source, entry, "", &mut out, &mut keep));
+        parsed.map_err(|error| ServiceError::from(ingestion::error::IngestError::File { file: name.clone(), error }))?
+    } else {
+        preview(source, file, &name, &mut out, &mut keep)
+    };
+    let report = report.map_err(ServiceError::from)?;
+    out.flush()?;
+    let rejections: Vec<_> = rejected
+        .iter()
+        .map(|rejection| {
+            json!({
+                "line": rejection.line, "record": rejection.record, "column": rejection.column,
+                "reason": rejection.reason.code(), "value": rejection.value,
+            })
+        })
+        .collect();
+    let summary = json!({
+        "file": name, "source": source.name(), "lines": report.lines, "valid": report.valid, "rejected": report.rejections(),
+        "skipped": report.skips(), "rows": report.rows, "rejections": rejections,
+    });
+    eprintln!("{summary:#}");
+    Ok(ExitCode::SUCCESS)
+}
