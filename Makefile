@@ -22,7 +22,7 @@ setup: ## Install what building, testing and linting need (Debian; elsewhere it 
 
 demo: ## The whole chain on invented companies, up to a ranked list (COMPANIES=3000 DEPARTMENT=69 SEED=1)
 	@scripts/setup.sh build
-	cargo build $(LOCKED) -p cli
+	cargo build $(LOCKED) --workspace --bins
 	@scripts/demo.sh
 
 build: ## Compile `sf` and the four services
@@ -38,7 +38,7 @@ test: ## Tests that need no server
 e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	@scripts/setup.sh build test
 	cargo build $(LOCKED) --workspace --bins
-	cargo nextest run $(LOCKED) --package acceptance --profile e2e
+	cargo nextest run $(LOCKED) --workspace --profile e2e
 
 lint: ## Format, clippy, dependencies, protos, scripts and the chart, warnings denied
 	@scripts/setup.sh build lint

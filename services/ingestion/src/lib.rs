@@ -63,3 +63,18 @@ impl Service for IngestionProcess {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use service_kit::config::{self, Config};
+
+    use super::*;
+
+    #[test]
+    fn the_example_configuration_is_the_defaults() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
+        assert_eq!(config::load::<Config<Settings>>(Some(&example), &[]).unwrap(), Config::default());
+    }
+}

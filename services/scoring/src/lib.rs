@@ -70,3 +70,18 @@ async fn build(state: &State, request: &BuildListRequest, progress: &JobProgress
     }
     Ok(list_service::describe(&list.info, state.lists.published().await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use service_kit::config::{self, Config};
+
+    use super::*;
+
+    #[test]
+    fn the_example_configuration_is_the_defaults() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
+        assert_eq!(config::load::<Config<Settings>>(Some(&example), &[]).unwrap(), Config::default());
+    }
+}

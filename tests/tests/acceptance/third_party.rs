@@ -39,7 +39,9 @@ fn same(row: &Value, ours: &str, tuple: &Value, theirs: &str) {
 #[track_caller]
 fn compare(file: &str, source: &str, expected_file: &str, fields: &[(&str, &str)]) {
     let Some(rows) = parse(file, source) else { return };
-    let tuples = expected(expected_file);
+    let mut tuples = expected(expected_file);
+    // Their period `199904` names no quarter: the existing importer lets it overflow, we refuse it (design §3).
+    tuples.retain(|tuple| source != "debit" || tuple["numero_ecart_negatif"] != "738");
     assert_eq!(rows.len(), tuples.len(), "{file}");
     for (row, tuple) in rows.iter().zip(&tuples) {
         for (ours, theirs) in fields {
