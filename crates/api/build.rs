@@ -30,9 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let path = format!(".signauxfaibles.{message}");
         config = config.type_attribute(path, "#[derive(serde::Serialize, serde::Deserialize)] #[serde(default)]");
     }
-    config
-        .bytes(".signauxfaibles.common.v1.Chunk")
-        .bytes(".signauxfaibles.ingestion.v1.UploadFileRequest")
-        .compile_fds(descriptors)?;
+    config.bytes(".signauxfaibles.common.v1.Chunk").bytes(".signauxfaibles.ingestion.v1.UploadFileRequest").compile_fds(descriptors)?;
     Ok(())
 }

@@ -60,7 +60,8 @@ impl Cluster {
         command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
         command.arg(format!("-dir={}", data.display())).arg(format!("-s3.config={}", config.display()));
         command.arg(format!("-s3.port={}", self.s3_port));
-        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"] {
+        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"]
+        {
             command.arg(port(name));
         }
         let process = self.spawn("weed", &mut command);

@@ -38,10 +38,8 @@ pub fn shared() -> Option<PathBuf> {
 
 /// The Python of the tool folder that `make setup` fills.
 pub fn python() -> PathBuf {
-    let cache = std::env::var("SF_CACHE").map_or_else(
-        |_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/signaux-faibles"),
-        PathBuf::from,
-    );
+    let cache = std::env::var("SF_CACHE")
+        .map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/signaux-faibles"), PathBuf::from);
     let path = cache.join("tools/bin/python");
     assert!(path.exists(), "{} is missing: run `make setup`", path.display());
     path

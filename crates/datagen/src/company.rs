@@ -109,7 +109,11 @@ impl Company {
         };
         let naf = if kind == Kind::ExcludedActivity { sectors::EXCLUDED[random.random_range(0..sectors::EXCLUDED.len())] } else { naf };
         let place = places::draw(&mut random);
-        let employees = if kind == Kind::Small { 2.0 + 6.0 * random.random::<f64>() } else { (10.5 * random.random::<f64>().max(1e-3).powf(-1.0 / 1.25)).min(3_000.0) };
+        let employees = if kind == Kind::Small {
+            2.0 + 6.0 * random.random::<f64>()
+        } else {
+            (10.5 * random.random::<f64>().max(1e-3).powf(-1.0 / 1.25)).min(3_000.0)
+        };
         let age = gamma(&mut random, 1.6, 11.0);
         let created = weather.first.plus(-((age * 12.0) as i32) - 1);
         let extra = (random.random::<f64>().max(1e-9).ln() / (0.26f64).ln()).floor().min(12.0) as usize;
@@ -175,7 +179,8 @@ impl Company {
         let by_shortfall = if state.shortfall > 0.0 { 0.06 / (1.0 + (-(state.shortfall - nature.tolerance) / 0.8).exp()) } else { 0.0 };
         let by_chance = 0.08 * 0.0011 * nature.sector.risk * youth(age);
         let draw: f64 = random.random();
-        let (kind_draw, conversion, delay, end): (f64, f64, f64, f64) = (random.random(), random.random(), random.random(), random.random());
+        let (kind_draw, conversion, delay, end): (f64, f64, f64, f64) =
+            (random.random(), random.random(), random.random(), random.random());
         if draw >= (by_shortfall + by_chance) * help {
             return month;
         }
@@ -271,7 +276,11 @@ fn plan_length(draws: &[f64; 6]) -> u32 {
 
 fn short_time(draws: &[f64; 6], nature: &Nature, month: Month, trouble: bool) -> Option<u32> {
     let first_wave = month.year() == 2020 && (3..=6).contains(&month.number());
-    let chance = if first_wave { 0.12 + 0.10 * nature.sector.cycle } else { 0.0016 * nature.sector.cycle * (1.0 + 5.0 * f64::from(u8::from(trouble))) };
+    let chance = if first_wave {
+        0.12 + 0.10 * nature.sector.cycle
+    } else {
+        0.0016 * nature.sector.cycle * (1.0 + 5.0 * f64::from(u8::from(trouble)))
+    };
     (draws[3] < chance).then(|| 1 + (draws[4] * 6.0) as u32)
 }
 

@@ -179,7 +179,10 @@ impl Truth {
             });
             file.map(|file| (path.clone(), file)).map_err(|source| DatagenError::Io { path, source })
         };
-        Ok(Self { states: open("states.csv.gz", "siren,month,cash,shortfall,trouble\n")?, failures: open("failures.csv", "siren,month,kind,cause\n")? })
+        Ok(Self {
+            states: open("states.csv.gz", "siren,month,cash,shortfall,trouble\n")?,
+            failures: open("failures.csv", "siren,month,kind,cause\n")?,
+        })
     }
 
     fn write(&mut self, company: &Company) -> Result<(), DatagenError> {
@@ -187,7 +190,11 @@ impl Truth {
         for month in &company.months {
             states += &format!("{},{},{:.3},{:.3},{}\n", company.siren, month.month, month.cash, month.shortfall, u8::from(month.trouble));
         }
-        let failures: String = company.failures.iter().map(|failure| format!("{},{},{},{}\n", company.siren, failure.month, failure.kind.name(), failure.cause)).collect();
+        let failures: String = company
+            .failures
+            .iter()
+            .map(|failure| format!("{},{},{},{}\n", company.siren, failure.month, failure.kind.name(), failure.cause))
+            .collect();
         for ((path, file), text) in [(&mut self.states, states), (&mut self.failures, failures)] {
             file.write(text.as_bytes()).map_err(|source| DatagenError::Io { path: path.clone(), source })?;
         }

@@ -20,8 +20,7 @@ pub fn parse_french(text: &[u8]) -> Option<NaiveDate> {
 
 /// `DDMMMYYYY` with an English month abbreviation in any case, as SAS writes it: `26MAY2014`.
 pub fn parse_sas(text: &[u8]) -> Option<NaiveDate> {
-    const MONTHS: [&[u8; 3]; 12] =
-        [b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC"];
+    const MONTHS: [&[u8; 3]; 12] = [b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC"];
     if text.len() != 9 {
         return None;
     }

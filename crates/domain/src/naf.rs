@@ -126,17 +126,20 @@ const SECTIONS: [(char, &str, &[u8]); 21] = [
     ('Q', "Santé humaine et action sociale", &[86, 87, 88]),
     ('R', "Arts, spectacles et activités récréatives", &[90, 91, 92, 93]),
     ('S', "Autres activités de services", &[94, 95, 96]),
-    ('T', "Activités des ménages en tant qu'employeurs ; activités indifférenciées des ménages en tant que producteurs de biens et services pour usage propre", &[97, 98]),
+    (
+        'T',
+        "Activités des ménages en tant qu'employeurs ; activités indifférenciées des ménages en tant que producteurs de biens et services pour usage propre",
+        &[97, 98],
+    ),
     ('U', "Activités extra-territoriales", &[99]),
 ];
 
 /// Sub-classes outside the perimeter: public administration, education, associations, finance, extra-territorial bodies.
 const EXCLUDED: [&str; 41] = [
-    "84.11Z", "84.12Z", "84.13Z", "84.21Z", "84.22Z", "84.23Z", "84.24Z", "84.25Z", "84.30A", "84.30B",
-    "84.30C", "85.10Z", "85.20Z", "85.31Z", "85.32Z", "85.41Z", "85.42Z", "94.11Z", "94.12Z", "94.20Z",
-    "94.91Z", "94.92Z", "64.11Z", "64.19Z", "64.30Z", "64.91Z", "64.92Z", "64.99Z", "65.11Z", "65.12Z",
-    "65.20Z", "65.30Z", "66.11Z", "66.12Z", "66.19A", "66.19B", "66.21Z", "66.22Z", "66.29Z", "66.30Z",
-    "99.00Z",
+    "84.11Z", "84.12Z", "84.13Z", "84.21Z", "84.22Z", "84.23Z", "84.24Z", "84.25Z", "84.30A", "84.30B", "84.30C", "85.10Z", "85.20Z",
+    "85.31Z", "85.32Z", "85.41Z", "85.42Z", "94.11Z", "94.12Z", "94.20Z", "94.91Z", "94.92Z", "64.11Z", "64.19Z", "64.30Z", "64.91Z",
+    "64.92Z", "64.99Z", "65.11Z", "65.12Z", "65.20Z", "65.30Z", "66.11Z", "66.12Z", "66.19A", "66.19B", "66.21Z", "66.22Z", "66.29Z",
+    "66.30Z", "99.00Z",
 ];
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use chrono::NaiveDate;
 
 use crate::time_rules::{ALWAYS_KNOWN, TimeRules};
 use crate::urssaf::accounting_month;
-use crate::{Cents, Department, HeadcountBand, LegalCategory, Month, NafCode, ProcolAction, ProcolStage, Siren, Siret, Source, UrssafPeriod};
+use crate::{
+    Cents, Department, HeadcountBand, LegalCategory, Month, NafCode, ProcolAction, ProcolStage, Siren, Siret, Source, UrssafPeriod,
+};
 
 /// A typed row of a source.
 pub trait Record: Clone + std::fmt::Debug + PartialEq + Send + 'static {

@@ -20,9 +20,9 @@ use deltalake_core::{DeltaTable, DeltaTableError};
 use domain::{BatchKey, Siren};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
 use crate::columns::TableRow;
@@ -86,8 +86,8 @@ impl Log {
         }
         let partition = Field::new(PARTITION, DataType::Utf8, false);
         let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).chain([partition]).collect();
-        let schema: StructType =
-            deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel::try_into_kernel(&Schema::new(fields)).map_err(|error| self.error(error))?;
+        let schema: StructType = deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel::try_into_kernel(&Schema::new(fields))
+            .map_err(|error| self.error(error))?;
         let columns: Vec<StructField> = schema.fields().cloned().collect();
         let created = CreateBuilder::new()
             .with_log_store(self.store()?)
@@ -109,7 +109,8 @@ impl Log {
         while let Some(view) = views.try_next().await.map_err(|error| self.error(error))? {
             let partition = view.partition_values_map().remove(PARTITION).flatten().unwrap_or_default();
             if batch.is_none_or(|batch| batch.to_string() == partition) {
-                let named = Named { path: view.path().to_string(), size: view.size().max(0).cast_unsigned(), remove: view.remove_action(true) };
+                let named =
+                    Named { path: view.path().to_string(), size: view.size().max(0).cast_unsigned(), remove: view.remove_action(true) };
                 files.push((partition, named));
             }
         }

@@ -37,7 +37,11 @@ impl Objects<'_> {
         match self.store().put_opts(&Path::from(path), bytes.clone().into(), options).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) => {
-                if self.get(path).await? == bytes { Ok(()) } else { Err(LakeError::Immutable(path.to_owned())) }
+                if self.get(path).await? == bytes {
+                    Ok(())
+                } else {
+                    Err(LakeError::Immutable(path.to_owned()))
+                }
             }
             Err(error) => Err(error.into()),
         }

@@ -7,11 +7,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use domain::Siren;
-use futures::stream::BoxStream;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
@@ -122,7 +122,11 @@ impl ParquetFile {
     }
 
     /// The batches of the row groups that may hold a company of the range: a superset of its rows.
-    pub(crate) fn stream(self, sirens: Option<&RangeInclusive<Siren>>, columns: Option<&[&str]>) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    pub(crate) fn stream(
+        self,
+        sirens: Option<&RangeInclusive<Siren>>,
+        columns: Option<&[&str]>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let groups = self.groups(sirens);
         if groups.is_empty() {
             return Ok(futures::stream::empty().boxed());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit,
-    PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, PaymentDelay,
+    PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::{NaiveDate, Siren};
 
@@ -119,38 +119,117 @@ macro_rules! source_table {
     };
 }
 
-source_table!(Establishment, siren + [
-    siret, head_office, active, created, headcount_band, naf, naf_not_rev2, commune_code, department, address_complement,
-    street_number, repetition, street_type, street, special_distribution, postal_code, commune, foreign_commune, cedex_code,
-    cedex, foreign_country_code, foreign_country, longitude, latitude,
-]);
-source_table!(LegalUnit, [
-    siren, name, first_names, last_name, usual_name, legal_category, naf, naf2025, headcount_band, created, active,
-]);
+source_table!(
+    Establishment,
+    siren
+        + [
+            siret,
+            head_office,
+            active,
+            created,
+            headcount_band,
+            naf,
+            naf_not_rev2,
+            commune_code,
+            department,
+            address_complement,
+            street_number,
+            repetition,
+            street_type,
+            street,
+            special_distribution,
+            postal_code,
+            commune,
+            foreign_commune,
+            cedex_code,
+            cedex,
+            foreign_country_code,
+            foreign_country,
+            longitude,
+            latitude,
+        ]
+);
+source_table!(LegalUnit, [siren, name, first_names, last_name, usual_name, legal_category, naf, naf2025, headcount_band, created, active,]);
 source_table!(EstablishmentState, siren + [siret, start, end, active, changed]);
 source_table!(Headcount, siren + [siret, account, month, headcount]);
 source_table!(CompanyHeadcount, [siren, month, headcount]);
 source_table!(Contribution, siren + [siret, account, period, paid, due]);
-source_table!(Debit, siren + [
-    siret, account, period, gap_number, history_number, treated_on, employee_part, employer_part, account_state, procol_code,
-    operation_code, reason_code, appeal,
-]);
-source_table!(PaymentPlan, siren + [
-    siret, account, case_number, created, due, duration_days, debtor, six_months, year, amount, stage, action,
-]);
+source_table!(
+    Debit,
+    siren
+        + [
+            siret,
+            account,
+            period,
+            gap_number,
+            history_number,
+            treated_on,
+            employee_part,
+            employer_part,
+            account_state,
+            procol_code,
+            operation_code,
+            reason_code,
+            appeal,
+        ]
+);
+source_table!(
+    PaymentPlan,
+    siren + [siret, account, case_number, created, due, duration_days, debtor, six_months, year, amount, stage, action,]
+);
 source_table!(CcsfDecision, siren + [siret, account, treated_on, stage, action]);
 source_table!(ProcolEvent, siren + [siret, effective, action, stage, label]);
 source_table!(ShortTimeConsumption, siren + [request_id, siret, date, hours, amount, headcount]);
-source_table!(ShortTimeRequest, siren + [
-    request_id, siret, company_headcount, headcount, decided, start, end, hours, amount, authorised_headcount, reason, perimeter,
-    consumed_hours, consumed_headcount, consumed_amount,
-]);
+source_table!(
+    ShortTimeRequest,
+    siren
+        + [
+            request_id,
+            siret,
+            company_headcount,
+            headcount,
+            decided,
+            start,
+            end,
+            hours,
+            amount,
+            authorised_headcount,
+            reason,
+            perimeter,
+            consumed_hours,
+            consumed_headcount,
+            consumed_amount,
+        ]
+);
 source_table!(PaymentDelay, [siren, days, value_date]);
-source_table!(Accounts, [
-    siren, closed_on, turnover, gross_margin, ebitda, ebit, net_income, debt_ratio, liquidity, asset_wear, financial_autonomy,
-    working_capital_share, interest_coverage, cash_flow_share, repayment_capacity, ebitda_margin, pretax_income_share,
-    working_capital_days, inventory_days, customer_credit_days, supplier_credit_days, kind, public,
-]);
+source_table!(
+    Accounts,
+    [
+        siren,
+        closed_on,
+        turnover,
+        gross_margin,
+        ebitda,
+        ebit,
+        net_income,
+        debt_ratio,
+        liquidity,
+        asset_wear,
+        financial_autonomy,
+        working_capital_share,
+        interest_coverage,
+        cash_flow_share,
+        repayment_capacity,
+        ebitda_margin,
+        pretax_income_share,
+        working_capital_days,
+        inventory_days,
+        customer_credit_days,
+        supplier_credit_days,
+        kind,
+        public,
+    ]
+);
 
 table!(
     RejectRow,

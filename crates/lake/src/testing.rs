@@ -48,10 +48,12 @@ impl S3 {
         command.args(["-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer", "-s3"]);
         command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
         command.arg(format!("-dir={}", folder.display())).arg(format!("-s3.config={}", config.display())).arg(format!("-s3.port={port}"));
-        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"] {
+        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"]
+        {
             command.arg(format!("-{name}={}", free_port()));
         }
-        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weed is installed: run `make setup`");
+        let process =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weed is installed: run `make setup`");
         let start = Instant::now();
         while !healthy(port) {
             assert!(start.elapsed() < Duration::from_secs(60), "SeaweedFS is not ready after a minute");

@@ -55,9 +55,9 @@ impl Versioned<'_> {
         };
         match self.lake.inner.store.put_opts(&Path::from(self.path.as_str()), bytes.into(), PutOptions::from(mode)).await {
             Ok(result) => Ok(Version(result.e_tag.unwrap_or_default())),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. }) => {
-                Err(LakeError::Conflict(self.path.clone()))
-            }
+            Err(
+                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
+            ) => Err(LakeError::Conflict(self.path.clone())),
             Err(error) => Err(error.into()),
         }
     }

@@ -97,8 +97,14 @@ impl OnlineStore for RedisStore {
 async fn expire(connection: &mut ConnectionManager, generation: &str) -> Result<(), OnlineError> {
     let mut cursor = 0u64;
     loop {
-        let (next, keys): (u64, Vec<String>) =
-            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(format!("sf:{generation}:*")).arg("COUNT").arg(PIPELINE).query_async(connection).await?;
+        let (next, keys): (u64, Vec<String>) = redis::cmd("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(format!("sf:{generation}:*"))
+            .arg("COUNT")
+            .arg(PIPELINE)
+            .query_async(connection)
+            .await?;
         let mut pipeline = redis::pipe();
         for key in &keys {
             pipeline.expire(key, AFTERLIFE.as_secs() as i64).ignore();

@@ -249,7 +249,12 @@ mod tests {
         for feature in catalogue.features() {
             let text = [&feature.formula, &feature.missing, &feature.label_fr];
             assert!(text.iter().all(|text| !text.is_empty()), "{} lacks a text", feature.name);
-            assert!(feature.source.split('+').all(|source| source.parse::<domain::Source>().is_ok()), "{}: {}", feature.name, feature.source);
+            assert!(
+                feature.source.split('+').all(|source| source.parse::<domain::Source>().is_ok()),
+                "{}: {}",
+                feature.name,
+                feature.source
+            );
         }
         let used: std::collections::BTreeSet<Series> = catalogue.recipes().map(|(series, ..)| series).collect();
         let unused: Vec<&str> = Series::ALL.iter().filter(|series| !used.contains(series)).map(|series| series.name()).collect();
@@ -278,7 +283,10 @@ mod tests {
     fn the_hash_follows_meaning_only() {
         let text = include_str!("catalogue.toml");
         let catalogue = Catalogue::parse(text).unwrap();
-        assert_eq!(Catalogue::parse(&text.replace("label_fr = \"Dette", "label_fr = \"La dette")).unwrap().schema_hash(), catalogue.schema_hash());
+        assert_eq!(
+            Catalogue::parse(&text.replace("label_fr = \"Dette", "label_fr = \"La dette")).unwrap().schema_hash(),
+            catalogue.schema_hash()
+        );
         assert_ne!(Catalogue::parse(&text.replace("months = 12", "months = 11")).unwrap().schema_hash(), catalogue.schema_hash());
     }
 }

@@ -49,7 +49,8 @@ const CHARTS: [(Series, &str, &str); 10] = [
 pub fn history(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules) -> History {
     let window = Window::new(first, last);
     let base = BaseSeries::compute(rows, window, rules);
-    let series = CHARTS.map(|(series, unit, label_fr)| ChartSeries { name: series.name(), unit, label_fr, values: base.get(series).to_vec() });
+    let series =
+        CHARTS.map(|(series, unit, label_fr)| ChartSeries { name: series.name(), unit, label_fr, values: base.get(series).to_vec() });
     let procol = (0..window.len).map(|index| state_at(&rows.proceedings, window.month(index).last_day())).collect();
     History { window, series: series.to_vec(), procol }
 }

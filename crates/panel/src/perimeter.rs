@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::records::{Establishment, LegalUnit};
 use domain::Month;
+use domain::records::{Establishment, LegalUnit};
 
 use crate::rows::CompanyRows;
 use crate::series::headcount_by_month;

@@ -1,8 +1,8 @@
 //! Who is at risk at a month, and what became of them (`design.md` §6).
 
+use domain::Month;
 use domain::ProcolState;
 use domain::time_rules::TimeRules;
-use domain::Month;
 
 use crate::perimeter::{self, Facts};
 use crate::procol::state_at;
@@ -91,7 +91,8 @@ pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRule
 pub fn labels(rows: &CompanyRows, first: Month, last: Month, last_known: Month, horizon: i32) -> Vec<Option<bool>> {
     let window = Window::new(first, last);
     let ahead = Window::new(first, last_known);
-    let in_procedure: Vec<bool> = (0..ahead.len).map(|index| state_at(&rows.proceedings, ahead.month(index).last_day()).is_some()).collect();
+    let in_procedure: Vec<bool> =
+        (0..ahead.len).map(|index| state_at(&rows.proceedings, ahead.month(index).last_day()).is_some()).collect();
     (0..window.len)
         .map(|index| {
             let end = index + usize::try_from(horizon).unwrap_or(0);
@@ -99,9 +100,9 @@ pub fn labels(rows: &CompanyRows, first: Month, last: Month, last_known: Month, 
             known.then(|| {
                 let (today, until) = (window.month(index).last_day(), ahead.month(end).last_day());
                 // A proceeding that opens and ends within a month counts too: each event is looked at on its own day.
-                rows.proceedings
-                    .iter()
-                    .any(|event| event.effective > today && event.effective <= until && state_at(&rows.proceedings, event.effective).is_some())
+                rows.proceedings.iter().any(|event| {
+                    event.effective > today && event.effective <= until && state_at(&rows.proceedings, event.effective).is_some()
+                })
             })
         })
         .collect()

@@ -219,7 +219,11 @@ fn the_check_catches_a_leak() {
     assert_eq!(leak(&rows, &rules, &vectors(&catalogue, &rules)), None);
     // The published system attached accounts to the months of their own year (`domain/model.md` §1.6): this does the same.
     let leaking = |rows: &CompanyRows, month: Month| -> Vec<u32> {
-        rows.accounts.iter().filter(|row| row.closed_on >= month.first_day()).filter_map(|row| row.liquidity.map(|v| (v as f32).to_bits())).collect()
+        rows.accounts
+            .iter()
+            .filter(|row| row.closed_on >= month.first_day())
+            .filter_map(|row| row.liquidity.map(|v| (v as f32).to_bits()))
+            .collect()
     };
     assert_eq!(leak(&rows, &rules, &leaking), Some(first()));
 }

@@ -113,7 +113,12 @@ fn proceedings_are_those_of_the_truth() {
         for row in 0..batch.num_rows() {
             let siren: Siren = sirens[row].as_ref().unwrap().parse().unwrap();
             let state = events.get(&siren).and_then(|events| state_at(events, months[row].last_day()));
-            assert_eq!(state.map(domain::ProcolState::label_fr).unwrap_or_default(), labels[row].clone().unwrap_or_default(), "{siren} {}", months[row]);
+            assert_eq!(
+                state.map(domain::ProcolState::label_fr).unwrap_or_default(),
+                labels[row].clone().unwrap_or_default(),
+                "{siren} {}",
+                months[row]
+            );
             compared += 1;
         }
     }
@@ -168,6 +173,16 @@ fn labels_and_the_perimeter_of_the_time_are_those_of_the_truth() {
         }
     }
     assert!(compared > 100_000, "{compared}");
-    assert!(labels_differ.is_empty(), "{} of {compared} labels, first {:?}", labels_differ.len(), &labels_differ[..3.min(labels_differ.len())]);
-    assert!(perimeter_differs.is_empty(), "{} of {compared}, first {:?}", perimeter_differs.len(), &perimeter_differs[..3.min(perimeter_differs.len())]);
+    assert!(
+        labels_differ.is_empty(),
+        "{} of {compared} labels, first {:?}",
+        labels_differ.len(),
+        &labels_differ[..3.min(labels_differ.len())]
+    );
+    assert!(
+        perimeter_differs.is_empty(),
+        "{} of {compared}, first {:?}",
+        perimeter_differs.len(),
+        &perimeter_differs[..3.min(perimeter_differs.len())]
+    );
 }

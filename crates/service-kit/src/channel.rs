@@ -19,7 +19,9 @@ const PIPE: usize = 1024 * 1024;
 
 /// A channel to a service. Connects when first used, and again after a failure.
 pub fn connect(url: &str) -> Result<Channel, ServiceError> {
-    let refused = |error: &dyn std::fmt::Display| ServiceError::new(ErrorCode::Configuration, format!("'{url}' is not the address of a service: {error}"));
+    let refused = |error: &dyn std::fmt::Display| {
+        ServiceError::new(ErrorCode::Configuration, format!("'{url}' is not the address of a service: {error}"))
+    };
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| refused(&error))?;
     let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true).http2_keep_alive_interval(Duration::from_secs(20));
     Ok(endpoint.connect_lazy())

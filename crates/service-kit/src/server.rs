@@ -48,7 +48,8 @@ fn complete(routes: Routes, names: &[&'static str], reporter: HealthReporter) ->
 /// Serves until SIGTERM or SIGINT, then drains: health says no, the listener closes, running requests finish within the
 /// grace period. A second signal ends at once. `names` are the full names of the services, for health and reflection.
 pub async fn serve(config: &ServerConfig, routes: Routes, names: &[&'static str]) -> Result<(), ServiceError> {
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| configuration(&format!("listen on {}", config.listen), &error))?;
+    let listener =
+        TcpListener::bind(config.listen).await.map_err(|error| configuration(&format!("listen on {}", config.listen), &error))?;
     let admin = TcpListener::bind(config.admin).await.map_err(|error| configuration(&format!("admin on {}", config.admin), &error))?;
     let address = |listener: &TcpListener| listener.local_addr().map_err(|error| configuration("listener", &error));
     let (addr, admin_addr) = (address(&listener)?, address(&admin)?);

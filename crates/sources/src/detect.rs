@@ -38,11 +38,7 @@ pub fn detect(file_name: &str) -> Option<Source> {
     let exact = NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
     exact.or_else(|| is_paydex(name).then_some(Source::Paydex)).or_else(|| {
         let csv = name.ends_with(".csv");
-        if csv && name.contains("effectif_") {
-            Some(Source::Effectif)
-        } else {
-            (csv && name.contains("_debits")).then_some(Source::Debit)
-        }
+        if csv && name.contains("effectif_") { Some(Source::Effectif) } else { (csv && name.contains("_debits")).then_some(Source::Debit) }
     })
 }
 

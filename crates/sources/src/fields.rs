@@ -262,7 +262,14 @@ mod tests {
 
     #[test]
     fn headcounts_are_never_altered() {
-        for (text, value) in [("12", Some(12)), ("0", Some(0)), ("1 234", Some(1234)), ("1\u{a0}234", Some(1234)), ("1\u{202f}234", Some(1234)), ("559.0", Some(559))] {
+        for (text, value) in [
+            ("12", Some(12)),
+            ("0", Some(0)),
+            ("1 234", Some(1234)),
+            ("1\u{a0}234", Some(1234)),
+            ("1\u{202f}234", Some(1234)),
+            ("559.0", Some(559)),
+        ] {
             assert_eq!(headcount(text.as_bytes()), value, "{text}");
         }
         for bad in ["-3", "12.5", "", "abc", "n/a", "1,5", " 5", "99999999999"] {

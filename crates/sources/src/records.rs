@@ -189,10 +189,13 @@ mod tests {
         let mut all = Vec::new();
         while let Some(shape) = records.next().unwrap() {
             let fields = (0..records.len()).map(|i| String::from_utf8(records.field(i).to_vec()).unwrap()).collect();
-            all.push((records.line(), match shape {
-                Shape::Good => Ok(fields),
-                Shape::BareQuote(field) => Err(field),
-            }));
+            all.push((
+                records.line(),
+                match shape {
+                    Shape::Good => Ok(fields),
+                    Shape::BareQuote(field) => Err(field),
+                },
+            ));
         }
         all
     }
@@ -204,8 +207,13 @@ mod tests {
     #[test]
     fn quotes_line_breaks_and_blank_lines() {
         let text = "a;b\r\n\r\n\"x;y\";\"say \"\"hi\"\"\"\n\n\"two\nlines\";z\n;\nlast;no break";
-        let expected =
-            [good(1, &["a", "b"]), good(3, &["x;y", "say \"hi\""]), good(5, &["two\nlines", "z"]), good(7, &["", ""]), good(8, &["last", "no break"])];
+        let expected = [
+            good(1, &["a", "b"]),
+            good(3, &["x;y", "say \"hi\""]),
+            good(5, &["two\nlines", "z"]),
+            good(7, &["", ""]),
+            good(8, &["last", "no break"]),
+        ];
         assert_eq!(read(text, false), expected);
     }
 

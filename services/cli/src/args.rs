@@ -9,7 +9,11 @@ use domain::{AlertLevel, BatchKey, Department, Month, Region, Siren, Source};
 ///
 /// Without --server everything runs in this process, with its state under --data.
 #[derive(Debug, Parser)]
-#[command(name = "sf", version, after_help = "Example: sf datagen --out delivery --companies 3000 --seed 1 --batch 2511 && sf run delivery --batch 2511")]
+#[command(
+    name = "sf",
+    version,
+    after_help = "Example: sf datagen --out delivery --companies 3000 --seed 1 --batch 2511 && sf run delivery --batch 2511"
+)]
 pub struct Arguments {
     /// Address of running services: one URL for all, or ingestion=URL,features=URL,training=URL,scoring=URL.
     #[arg(long, global = true, env = "SF_SERVER")]
@@ -386,7 +390,13 @@ mod tests {
     fn arguments_are_checked_before_anything_runs() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
         assert!(parse("sf ingest d --batch 2511 --source debit,procol").is_ok());
-        for bad in ["sf ingest d --batch 2513", "sf ingest d --batch 2511 --source debits", "sf features get 12", "sf lists show latest --department 20", "sf score"] {
+        for bad in [
+            "sf ingest d --batch 2513",
+            "sf ingest d --batch 2511 --source debits",
+            "sf features get 12",
+            "sf lists show latest --department 20",
+            "sf score",
+        ] {
             assert_eq!(parse(bad).unwrap_err().exit_code(), 2, "{bad}");
         }
         assert!(parse("sf train --frame f.parquet --entity e").is_err());

@@ -15,8 +15,8 @@ use futures::TryStreamExt;
 use lake::tables::{DynamicTable, PerimeterRow};
 use lake::{Lake, TableRow};
 use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
-use panel::risk;
 use panel::perimeter::HEADCOUNT;
+use panel::risk;
 use panel::{Catalogue, CompanyRows};
 use rayon::prelude::*;
 
@@ -133,8 +133,7 @@ impl Build<'_> {
         let companies = vectors.len() as u64;
         let generation = snapshot::write(self.lake, batch, &vectors).await?;
         self.online.publish(&generation, &vectors).await?;
-        let published =
-            Published { generation, batch, month, schema_hash: self.catalogue.schema_hash(), companies, features_version };
+        let published = Published { generation, batch, month, schema_hash: self.catalogue.schema_hash(), companies, features_version };
         published.point(self.lake).await?;
         Ok(published)
     }

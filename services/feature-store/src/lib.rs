@@ -31,7 +31,8 @@ use crate::build::Build;
 use crate::error::FeatureError;
 
 /// The job of a build.
-pub const BUILD_FEATURES: Kind = Kind { service: "feature-store", name: "build-features", response: "signauxfaibles.features.v1.BuildReport" };
+pub const BUILD_FEATURES: Kind =
+    Kind { service: "feature-store", name: "build-features", response: "signauxfaibles.features.v1.BuildReport" };
 
 /// Settings of the feature store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

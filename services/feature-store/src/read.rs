@@ -7,8 +7,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Float32Type};
 use bytes::Bytes;
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit,
-    PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, PaymentDelay,
+    PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, NaiveDate, ProcolState, Siren};
@@ -106,7 +106,12 @@ impl Reader<'_> {
             series: history
                 .series
                 .into_iter()
-                .map(|series| Series { name: series.name.into(), unit: series.unit.into(), label_fr: series.label_fr.into(), values: series.values })
+                .map(|series| Series {
+                    name: series.name.into(),
+                    unit: series.unit.into(),
+                    label_fr: series.label_fr.into(),
+                    values: series.values,
+                })
                 .collect(),
             procol: history.procol.iter().map(|state| state.map(ProcolState::label_fr).unwrap_or_default().to_owned()).collect(),
         })
@@ -125,7 +130,8 @@ impl Reader<'_> {
         let refused = |error: parquet::errors::ParquetError| FeatureError::Task(error.to_string());
         while let Some(rows) = scan.try_next().await? {
             let months = column(&rows, "month")?.as_primitive::<Date32Type>();
-            let keep = months.iter().map(|day| day.map(|day| from.is_none_or(|from| day >= from) && to.is_none_or(|to| day <= to))).collect();
+            let keep =
+                months.iter().map(|day| day.map(|day| from.is_none_or(|from| day >= from) && to.is_none_or(|to| day <= to))).collect();
             let rows = arrow::compute::filter_record_batch(&rows, &keep)?;
             if writer.is_none() {
                 writer = Some(ArrowWriter::try_new(Vec::new(), rows.schema(), None).map_err(refused)?);

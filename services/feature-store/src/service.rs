@@ -55,7 +55,8 @@ impl Features {
             (0..self.catalogue.features().len()).collect()
         } else {
             let position = |name: &String| {
-                let unknown = || ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names");
+                let unknown =
+                    || ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names");
                 self.catalogue.index_of(name).ok_or_else(unknown)
             };
             request.names.iter().map(position).collect::<Result<_, _>>()?
@@ -113,7 +114,8 @@ impl FeatureService for Features {
 
     async fn build_features(&self, request: Request<BuildFeaturesRequest>) -> Result<Response<Operation>, Status> {
         let request = request.into_inner();
-        let refused = |error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch");
+        let refused =
+            |error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch");
         request.batch.parse::<BatchKey>().map_err(refused)?;
         Ok(Response::new(self.context.jobs.start(BUILD_FEATURES, &request).await?))
     }
@@ -139,7 +141,8 @@ impl FeatureService for Features {
     async fn export_features(&self, request: Request<ExportFeaturesRequest>) -> Result<Response<Self::ExportFeaturesStream>, Status> {
         let request = request.into_inner();
         let bytes = self.reader().export(&request.batch, &request.from_month, &request.to_month).await.map_err(status)?;
-        let pieces = (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
+        let pieces =
+            (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
         Ok(Response::new(stream::iter(pieces).boxed()))
     }
 

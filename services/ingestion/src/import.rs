@@ -232,5 +232,6 @@ fn count(entry: &mut FileReport, report: &ParseReport) {
 
 /// A batch key of a request.
 pub fn checked_batch(text: &str) -> Result<BatchKey, ServiceError> {
-    text.parse().map_err(|error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch"))
+    text.parse()
+        .map_err(|error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch"))
 }

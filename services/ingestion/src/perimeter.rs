@@ -35,8 +35,7 @@ pub async fn compute(lake: &Lake, batch: BatchKey) -> Result<Option<Summary>, La
         }
     }
     let enough = |months: &[Month]| last.is_some_and(|last| months.iter().any(|month| counts(*month, last)));
-    let mut companies: HashMap<Siren, Facts> =
-        reached.into_iter().map(|(siren, months)| (siren, Facts::new(enough(&months)))).collect();
+    let mut companies: HashMap<Siren, Facts> = reached.into_iter().map(|(siren, months)| (siren, Facts::new(enough(&months)))).collect();
     each(&lake.table::<Stored<LegalUnit>>(), batch, |row| {
         if let Some(facts) = companies.get_mut(&row.siren()) {
             facts.legal_unit(&row.row);

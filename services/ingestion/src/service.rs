@@ -36,7 +36,11 @@ fn status(error: impl Into<IngestError>) -> Status {
 impl IngestionService for Ingestion {
     async fn upload_file(&self, request: Request<Streaming<UploadFileRequest>>) -> Result<Response<UploadFileResponse>, Status> {
         let mut pieces = request.into_inner();
-        let header = pieces.message().await?.and_then(|first| first.header).ok_or_else(|| invalid("header", "the first message names the batch and the file"))?;
+        let header = pieces
+            .message()
+            .await?
+            .and_then(|first| first.header)
+            .ok_or_else(|| invalid("header", "the first message names the batch and the file"))?;
         let batch = checked_batch(&header.batch)?;
         let data = pieces.map_ok(|piece| piece.data);
         let file = self.context.lake.raw().put(batch, &header.file_name, data).await.map_err(status)?;
@@ -95,7 +99,9 @@ impl IngestionService for Ingestion {
         let range = match request.siren.as_str() {
             "" => None,
             text => {
-                let siren: Siren = text.parse().map_err(|_| Status::from(ServiceError::new(ErrorCode::InvalidSiren, format!("'{text}' is not a SIREN: nine digits are expected"))))?;
+                let siren: Siren = text.parse().map_err(|_| {
+                    Status::from(ServiceError::new(ErrorCode::InvalidSiren, format!("'{text}' is not a SIREN: nine digits are expected")))
+                })?;
                 Some(siren..=siren)
             }
         };

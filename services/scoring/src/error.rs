@@ -14,7 +14,9 @@ pub enum ScoringError {
     #[error("there is no champion model: train one and promote it (`sf train`, `sf models promote ID`)")]
     NoChampion,
     /// The online vectors are not those that the champion was trained on.
-    #[error("the online vectors have features {found}, the champion {model} wants {wanted}: build the features of its version, or promote another model")]
+    #[error(
+        "the online vectors have features {found}, the champion {model} wants {wanted}: build the features of its version, or promote another model"
+    )]
     SchemaMismatch {
         /// The champion.
         model: String,

@@ -6,9 +6,9 @@ use api::common::{AlertLevel as ApiLevel, Chunk};
 use api::google::longrunning::Operation;
 use api::lists::list_service_server::ListService;
 use api::lists::{
-    BuildListRequest, DetectionList, DiffListsRequest, DiffListsResponse, EntryContribution, ExportListRequest, FirstAlert,
-    GetListRequest, GetRankedListRequest, GetRankedListResponse, Indicators, ListChange, ListEntry, ListListsRequest,
-    ListListsResponse, PublishListRequest, RollbackListRequest,
+    BuildListRequest, DetectionList, DiffListsRequest, DiffListsResponse, EntryContribution, ExportListRequest, FirstAlert, GetListRequest,
+    GetRankedListRequest, GetRankedListResponse, Indicators, ListChange, ListEntry, ListListsRequest, ListListsResponse,
+    PublishListRequest, RollbackListRequest,
 };
 use bytes::Bytes;
 use domain::BatchKey;
@@ -57,9 +57,7 @@ impl Lists {
         let mut rest = matching().filter(|entry| entry.rank > after);
         let entries: Vec<&Entry> = rest.by_ref().take(size).collect();
         let next_page_token = match (rest.next(), entries.last()) {
-            (Some(_), Some(last)) => {
-                Page { list: list.info.batch, generation: list.info.generation, after_rank: last.rank }.token(&filter)
-            }
+            (Some(_), Some(last)) => Page { list: list.info.batch, generation: list.info.generation, after_rank: last.rank }.token(&filter),
             _ => String::new(),
         };
         let model_changed = self.model_changed(&list).await?;
@@ -208,7 +206,8 @@ impl ListService for Lists {
 
     async fn export_list(&self, request: Request<ExportListRequest>) -> Result<Response<Self::ExportListStream>, Status> {
         let bytes = self.export(request.into_inner()).await.map_err(status)?;
-        let pieces = (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
+        let pieces =
+            (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
         Ok(Response::new(stream::iter(pieces).boxed()))
     }
 }

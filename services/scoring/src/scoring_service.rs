@@ -5,8 +5,8 @@ use std::sync::Arc;
 use api::common::AlertLevel as ApiLevel;
 use api::scoring::scoring_service_server::ScoringService;
 use api::scoring::{
-    BatchScoreCompaniesRequest, BatchScoreCompaniesResponse, ExplainScoreRequest, FeatureContribution, GroupContribution, ItemError,
-    Score, ScoreCompanyRequest, ScoreCompanyResponse, ScoreExplanation, ScoreResult, score_result,
+    BatchScoreCompaniesRequest, BatchScoreCompaniesResponse, ExplainScoreRequest, FeatureContribution, GroupContribution, ItemError, Score,
+    ScoreCompanyRequest, ScoreCompanyResponse, ScoreExplanation, ScoreResult, score_result,
 };
 use domain::{AlertLevel, Siren};
 use online_store::VectorBlob;
@@ -119,7 +119,10 @@ impl Scoring {
                     Ok(score) => score_result::Result::Score(score),
                     Err(error) => {
                         let error = ServiceError::from(error);
-                        score_result::Result::Error(ItemError { code: error.code().as_str().to_owned(), message: error.message().to_owned() })
+                        score_result::Result::Error(ItemError {
+                            code: error.code().as_str().to_owned(),
+                            message: error.message().to_owned(),
+                        })
                     }
                 }),
             }

@@ -6,7 +6,8 @@ use api::training::{Evaluation, Model};
 use trees::metrics::ReliabilityBin;
 
 /// Said on every page that shows figures.
-const CAUTION: &str = "These figures describe the rows of this delivery. On invented data they prove the plumbing, never the worth of the model.";
+const CAUTION: &str =
+    "These figures describe the rows of this delivery. On invented data they prove the plumbing, never the worth of the model.";
 
 /// What the page shows beside the model itself.
 pub struct Card<'a> {
@@ -42,7 +43,12 @@ pub fn render(card: &Card<'_>) -> String {
     let total: f64 = card.importance.iter().map(|(_, gain)| gain).sum();
     for (name, gain) in card.importance.iter().take(25) {
         let share = 100.0 * gain / total.max(f64::MIN_POSITIVE);
-        let _ = write!(page, "<tr><td>{}</td><td><div class=\"bar\" style=\"width:{:.1}px\"></div>{share:.1} %</td></tr>", escape(name), share * 4.0);
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td><div class=\"bar\" style=\"width:{:.1}px\"></div>{share:.1} %</td></tr>",
+            escape(name),
+            share * 4.0
+        );
     }
     page.push_str("</table></body></html>\n");
     page
@@ -60,7 +66,8 @@ fn facts(page: &mut String, model: &Model) {
         rows.push(("thresholds", format!("moderate ≥ {:.4}, high ≥ {:.4} (frozen on validation)", thresholds.moderate, thresholds.high)));
     }
     if let Some(split) = &model.split {
-        let period = |from: &str, to: &str, rows: u64, positives: u64| format!("{from} to {to}: {rows} rows, {positives} followed by a procedure");
+        let period =
+            |from: &str, to: &str, rows: u64, positives: u64| format!("{from} to {to}: {rows} rows, {positives} followed by a procedure");
         rows.push(("training", period(&split.train_from, &split.train_to, split.train_rows, split.train_positives)));
         rows.push(("validation", period(&split.validation_from, &split.validation_to, split.validation_rows, split.validation_positives)));
         rows.push(("test", period(&split.test_from, &split.test_to, split.test_rows, split.test_positives)));
@@ -113,7 +120,10 @@ fn reliability(page: &mut String, bins: &[ReliabilityBin]) {
     let most = bins.iter().fold(1e-6, |most: f64, bin| most.max(bin.predicted).max(bin.observed));
     let x = |value: f64| 40.0 + value / most * SIZE;
     let y = |value: f64| 20.0 + SIZE - value / most * SIZE;
-    let _ = write!(page, "<svg width=\"400\" height=\"380\" role=\"img\" aria-label=\"reliability diagram\"><rect x=\"40\" y=\"20\" width=\"{SIZE}\" height=\"{SIZE}\" class=\"frame\"/>");
+    let _ = write!(
+        page,
+        "<svg width=\"400\" height=\"380\" role=\"img\" aria-label=\"reliability diagram\"><rect x=\"40\" y=\"20\" width=\"{SIZE}\" height=\"{SIZE}\" class=\"frame\"/>"
+    );
     let _ = write!(page, "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" class=\"diagonal\"/>", x(0.0), y(0.0), x(most), y(most));
     for bin in bins {
         let _ = write!(
@@ -145,7 +155,11 @@ mod tests {
 
     #[test]
     fn the_page_stands_alone_and_is_honest() {
-        let model = Model { id: "<m>".into(), evaluations: vec![Evaluation { model: "lightgbm".into(), ..Default::default() }], ..Default::default() };
+        let model = Model {
+            id: "<m>".into(),
+            evaluations: vec![Evaluation { model: "lightgbm".into(), ..Default::default() }],
+            ..Default::default()
+        };
         let page = render(&Card { model: &model, reliability: &[], importance: &[("debt".into(), 2.0)] });
         assert!(page.contains("&lt;m&gt;") && page.contains(CAUTION));
         assert!(!page.contains("http") && !page.contains("src="), "nothing is loaded from elsewhere");

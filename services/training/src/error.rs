@@ -51,7 +51,9 @@ pub enum TrainingError {
     #[error("there is no champion: train a model and promote it (`sf models promote ID`)")]
     NoChampion,
     /// The model wants other features than those published online.
-    #[error("model {model} was trained on features {wanted}, the online store serves {served}: build the features of the model's version first")]
+    #[error(
+        "model {model} was trained on features {wanted}, the online store serves {served}: build the features of the model's version first"
+    )]
     SchemaMismatch {
         /// The model.
         model: String,
@@ -87,7 +89,10 @@ impl From<TrainingError> for ServiceError {
         let code = match &error {
             TrainingError::NoFeatures(_) | TrainingError::MissingColumn(_) | TrainingError::Frame(_) => ErrorCode::FeaturesNotBuilt,
             TrainingError::OneClass { .. } | TrainingError::NothingToMeasure(_) | TrainingError::TooShort(_) => ErrorCode::NotEnoughData,
-            TrainingError::UnknownProtocol(_) | TrainingError::UnknownKind(_) | TrainingError::NotServable(_) | TrainingError::External(_) => ErrorCode::InvalidArgument,
+            TrainingError::UnknownProtocol(_)
+            | TrainingError::UnknownKind(_)
+            | TrainingError::NotServable(_)
+            | TrainingError::External(_) => ErrorCode::InvalidArgument,
             TrainingError::ModelNotFound(_) => ErrorCode::ModelNotFound,
             TrainingError::NoChampion => ErrorCode::NoChampion,
             TrainingError::SchemaMismatch { .. } => ErrorCode::SchemaMismatch,

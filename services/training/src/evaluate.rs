@@ -54,8 +54,7 @@ pub fn evaluate(model: &str, test: &Block, probabilities: &[f64], thresholds: &T
 
 /// Intervals of AUC and average precision by company bootstrap, as (low, high); NaN where undefined.
 fn intervals(test: &Block, probabilities: &[f64]) -> Result<[(f64, f64); 2], TrainingError> {
-    let rows: Vec<Scored> =
-        probabilities.iter().zip(&test.labels).map(|(&score, &positive)| Scored { score, positive }).collect();
+    let rows: Vec<Scored> = probabilities.iter().zip(&test.labels).map(|(&score, &positive)| Scored { score, positive }).collect();
     let options = Bootstrap { replicates: REPLICATES, ..Bootstrap::default() };
     let found = bootstrap_by_group(&rows, &test.sirens, &options, |ranked| [ranked.auc(), ranked.average_precision()])?;
     Ok(found.map(|interval| interval.map_or((f64::NAN, f64::NAN), |interval| (interval.low, interval.high))))

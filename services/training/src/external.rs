@@ -72,7 +72,13 @@ const FIRST: Month = match Month::new(2000, 1) {
 };
 
 /// Adds rows; the entity decides the side.
-fn add(data: &mut Frame, batch: &RecordBatch, columns: &Columns, features: &[String], tested: &mut Vec<(String, String)>) -> Result<(), TrainingError> {
+fn add(
+    data: &mut Frame,
+    batch: &RecordBatch,
+    columns: &Columns,
+    features: &[String],
+    tested: &mut Vec<(String, String)>,
+) -> Result<(), TrainingError> {
     let column = |name: &str, kind: &DataType| {
         let found = batch.column_by_name(name).ok_or_else(|| TrainingError::MissingColumn(name.to_owned()))?;
         cast(found, kind).map_err(|error| TrainingError::External(format!("column '{name}': {error}")))

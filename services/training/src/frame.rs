@@ -121,9 +121,9 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(batch: &'a RecordBatch, features: &[String]) -> Result<Self, TrainingError> {
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| TrainingError::MissingColumn(name.to_owned()));
-        let values = features.iter().map(|name| {
-            column(name)?.as_primitive_opt::<Float32Type>().ok_or_else(|| TrainingError::MissingColumn(name.clone()))
-        });
+        let values = features
+            .iter()
+            .map(|name| column(name)?.as_primitive_opt::<Float32Type>().ok_or_else(|| TrainingError::MissingColumn(name.clone())));
         Ok(Self {
             siren: column("siren")?.as_string_opt().ok_or(TrainingError::Frame("siren"))?,
             month: column("month")?.as_primitive_opt::<Date32Type>().ok_or(TrainingError::Frame("month"))?,

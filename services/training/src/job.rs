@@ -12,13 +12,13 @@ use service_kit::operations::JobProgress;
 use trees::calibration::Calibration;
 use trees::manifest::{Manifest, text_digest};
 
+use crate::Settings;
 use crate::card::{self, Card};
 use crate::error::TrainingError;
 use crate::frame::{Block, Frame};
 use crate::learn::{self, FeatureRoles, Kind, Measured};
 use crate::registry::{Artifact, Registry};
 use crate::split::{Protocol, Split};
-use crate::Settings;
 
 /// A training.
 pub struct Training<'a> {
@@ -35,7 +35,8 @@ impl Training<'_> {
     pub async fn run(&self, request: &TrainModelRequest, progress: &JobProgress) -> Result<Model, TrainingError> {
         let protocol = Protocol::parse(&request.protocol).ok_or_else(|| TrainingError::UnknownProtocol(request.protocol.clone()))?;
         let kind = Kind::parse(&request.model).ok_or_else(|| TrainingError::UnknownKind(request.model.clone()))?;
-        let batch: BatchKey = request.batch.parse().map_err(|_| TrainingError::External(format!("'{}' is not a batch key", request.batch)))?;
+        let batch: BatchKey =
+            request.batch.parse().map_err(|_| TrainingError::External(format!("'{}' is not a batch key", request.batch)))?;
         let table = DynamicTable::new(self.lake, "features", std::sync::Arc::new(arrow::datatypes::Schema::empty()));
         if !table.batches().await?.contains(&batch) {
             return Err(TrainingError::NoFeatures(batch));
@@ -52,8 +53,11 @@ impl Training<'_> {
             let (roles, threads) = (roles(self.catalogue), self.settings.threads);
             let progress = progress.clone();
             // The registered kind first, then the others on the same rows; earlier origins of rolling measure it alone.
-            let kinds: Vec<Kind> =
-                if origin == 0 { std::iter::once(kind).chain(Kind::ALL.into_iter().filter(|other| *other != kind)).collect() } else { vec![kind] };
+            let kinds: Vec<Kind> = if origin == 0 {
+                std::iter::once(kind).chain(Kind::ALL.into_iter().filter(|other| *other != kind)).collect()
+            } else {
+                vec![kind]
+            };
             let learnt = tokio::task::spawn_blocking(move || compare(&frame, &roles, &kinds, threads, &progress));
             let (block, models) = learnt.await.map_err(|error| TrainingError::Task(error.to_string()))??;
             measured.push((*split, block, models));
@@ -66,7 +70,8 @@ impl Training<'_> {
         let mut scan = table.scan(batch, None, Some(&["month"])).await?;
         let mut first = None;
         while let Some(rows) = scan.try_next().await? {
-            let months = arrow::array::AsArray::as_primitive_opt::<arrow::datatypes::Date32Type>(rows.column(0).as_ref()).ok_or(TrainingError::Frame("month"))?;
+            let months = arrow::array::AsArray::as_primitive_opt::<arrow::datatypes::Date32Type>(rows.column(0).as_ref())
+                .ok_or(TrainingError::Frame("month"))?;
             first = arrow::compute::min(months).into_iter().chain(first).min();
         }
         let first = first.and_then(crate::frame::month_of).ok_or(TrainingError::NoFeatures(batch))?;
@@ -186,7 +191,13 @@ impl Sizes {
 }
 
 /// Trains and measures each kind on the same rows. A kind other than the first that cannot be fitted is left out, loudly.
-fn compare(frame: &Frame, roles: &FeatureRoles, kinds: &[Kind], threads: u32, progress: &JobProgress) -> Result<(Sizes, Vec<Measured>), TrainingError> {
+fn compare(
+    frame: &Frame,
+    roles: &FeatureRoles,
+    kinds: &[Kind],
+    threads: u32,
+    progress: &JobProgress,
+) -> Result<(Sizes, Vec<Measured>), TrainingError> {
     let params = learn::default_params(roles, threads);
     let mut measured = Vec::new();
     for (position, kind) in kinds.iter().enumerate() {

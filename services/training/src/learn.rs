@@ -125,7 +125,11 @@ pub fn fit(
             (Box::new(Forest::fit(&params, &dataset(frame, roles, &params)?, progress)?), None, params)
         }
         Kind::Logistic => {
-            let model = Logistic::fit(&LogisticParams { ignored: roles.categorical.clone(), ..LogisticParams::default() }, frame.train.rows(width)?, &frame.train.labels)?;
+            let model = Logistic::fit(
+                &LogisticParams { ignored: roles.categorical.clone(), ..LogisticParams::default() },
+                frame.train.rows(width)?,
+                &frame.train.labels,
+            )?;
             (Box::new(model), None, params.clone())
         }
         Kind::Rule => (Box::new(DebtRule::new(roles.debt_ratio.clone())?), None, params.clone()),

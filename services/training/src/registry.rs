@@ -44,7 +44,8 @@ fn path(id: &str, name: &str) -> String {
 impl Registry<'_> {
     /// Registers a model under its identifier. Registering the same one again changes nothing.
     pub async fn add(&self, id: &str, artifact: Artifact) -> Result<Model, TrainingError> {
-        let metrics = serde_json::to_vec_pretty(&artifact.model).map_err(|source| TrainingError::Document { what: "metrics.json".into(), source })?;
+        let metrics =
+            serde_json::to_vec_pretty(&artifact.model).map_err(|source| TrainingError::Document { what: "metrics.json".into(), source })?;
         let objects = self.lake.objects();
         objects.put(&path(id, "model.txt"), artifact.text.into_bytes().into()).await?;
         objects.put(&path(id, "metrics.json"), metrics.into()).await?;
@@ -87,7 +88,8 @@ impl Registry<'_> {
         let created_at = index.get(&id).ok_or_else(|| TrainingError::ModelNotFound(id.clone()))?;
         let champion = self.champion().await?;
         let bytes = self.lake.objects().get(&path(&id, "metrics.json")).await?;
-        let model: Model = serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: path(&id, "metrics.json"), source })?;
+        let model: Model =
+            serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: path(&id, "metrics.json"), source })?;
         let state = match champion {
             Some(champion) if champion.id == id => "champion",
             Some(champion) if champion.previous.as_ref() == Some(&id) => "retired",

@@ -37,7 +37,8 @@ fn status(error: TrainingError) -> Status {
 impl TrainingService for Service {
     async fn train_model(&self, request: Request<TrainModelRequest>) -> Result<Response<Operation>, Status> {
         let request = request.into_inner();
-        let refused = |error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch");
+        let refused =
+            |error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch");
         request.batch.parse::<BatchKey>().map_err(refused)?;
         Protocol::parse(&request.protocol).ok_or_else(|| status(TrainingError::UnknownProtocol(request.protocol.clone())))?;
         Kind::parse(&request.model).ok_or_else(|| status(TrainingError::UnknownKind(request.model.clone())))?;

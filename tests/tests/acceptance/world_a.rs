@@ -46,12 +46,8 @@ fn the_import_agrees_with_the_truth_file_by_file() {
     }
 
     let perimeter = sf.ok(&["--format", "csv", "perimeter", "show", "2511"]);
-    let mut ours: Vec<&str> = perimeter
-        .lines()
-        .skip(1)
-        .filter(|line| line.split(',').nth(1) == Some("true"))
-        .map(|line| &line[..9])
-        .collect();
+    let mut ours: Vec<&str> =
+        perimeter.lines().skip(1).filter(|line| line.split(',').nth(1) == Some("true")).map(|line| &line[..9]).collect();
     ours.sort_unstable();
     let theirs = std::fs::read_to_string(world.join("truth/perimeter.csv")).unwrap();
     let mut theirs: Vec<&str> = theirs.lines().skip(1).collect();

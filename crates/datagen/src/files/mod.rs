@@ -112,16 +112,30 @@ impl Lines {
 /// An identifier of an establishment.
 fn siret(company: &Company, establishment: usize) -> String {
     let body = format!("{}{:04}", company.siren, establishment + 1);
-    let siret = (0..10).map(|key| format!("{body}{key}")).find(|text| text.parse::<domain::Siret>().is_ok_and(domain::Siret::has_valid_key));
+    let siret =
+        (0..10).map(|key| format!("{body}{key}")).find(|text| text.parse::<domain::Siret>().is_ok_and(domain::Siret::has_valid_key));
     siret.unwrap_or(body + "0")
 }
 
 /// A name that belongs to nobody: made of a trade, a word and a place.
 fn name(company: &Company) -> String {
-    const TRADES: [&str; 12] =
-        ["ATELIERS", "SERVICES", "TRANSPORTS", "BATIMENT", "NEGOCE", "CONSTRUCTIONS", "MECANIQUE", "LOGISTIQUE", "MENUISERIE", "DISTRIBUTION", "CONSEIL", "TECHNIQUES"];
+    const TRADES: [&str; 12] = [
+        "ATELIERS",
+        "SERVICES",
+        "TRANSPORTS",
+        "BATIMENT",
+        "NEGOCE",
+        "CONSTRUCTIONS",
+        "MECANIQUE",
+        "LOGISTIQUE",
+        "MENUISERIE",
+        "DISTRIBUTION",
+        "CONSEIL",
+        "TECHNIQUES",
+    ];
     const WORDS: [&str; 16] = [
-        "AURORE", "BOREAL", "CEDRE", "DELTA", "ECLAT", "FALAISE", "GRANIT", "HORIZON", "INDIGO", "JASPE", "LAGUNE", "MERIDIEN", "NACRE", "ORCHIS", "PRISME", "ZENITH",
+        "AURORE", "BOREAL", "CEDRE", "DELTA", "ECLAT", "FALAISE", "GRANIT", "HORIZON", "INDIGO", "JASPE", "LAGUNE", "MERIDIEN", "NACRE",
+        "ORCHIS", "PRISME", "ZENITH",
     ];
     let number = company.number as usize;
     format!("{} {} {}", TRADES[number % TRADES.len()], WORDS[number / TRADES.len() % WORDS.len()], number)

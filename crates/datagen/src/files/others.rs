@@ -43,7 +43,10 @@ pub(super) fn short_time(company: &Company, seed: u64, weather: &Macro, lines: &
         );
         for month in start.to(end).filter(|month| used && *month < weather.last) {
             let consumed = (hours / f64::from(months) * random.random_range(0.4..1.0)).min(staff * FULL_TIME);
-            lines.push(FileKind::Apconso, &format!("\"{id}\",\"{siret}\",{consumed:.2},{:.2},{staff:.1},\"{}\"\n", consumed * ALLOWANCE, month.first_day()));
+            lines.push(
+                FileKind::Apconso,
+                &format!("\"{id}\",\"{siret}\",{consumed:.2},{:.2},{staff:.1},\"{}\"\n", consumed * ALLOWANCE, month.first_day()),
+            );
         }
         until = Some(end);
     }
@@ -56,7 +59,10 @@ pub(super) fn payment_delays(company: &Company, seed: u64, lines: &mut Lines) {
     for state in company.months.iter().filter(|state| state.month.year() >= 2016) {
         let mut random = stream(seed ^ 0x00a1_7a3e, company.number.into(), Some(state.month));
         let days = (9.0 * (normal(&mut random, 0.0, 0.30) + state.seen.ln_1p()).exp() - 2.0).clamp(0.0, 180.0);
-        lines.push(FileKind::Paydex, &format!("{};{days:.0};{days:.0} jours;15/{:02}/{}\r\n", company.siren, state.month.number(), state.month.year()));
+        lines.push(
+            FileKind::Paydex,
+            &format!("{};{days:.0};{days:.0} jours;15/{:02}/{}\r\n", company.siren, state.month.number(), state.month.year()),
+        );
     }
 }
 

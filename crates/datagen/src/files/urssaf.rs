@@ -54,7 +54,12 @@ fn at(company: &Company, month: Month) -> Option<&State> {
 pub(super) fn headcounts(company: &Company, weather: &Macro, lines: &mut Lines, random: &mut ChaCha8Rng) {
     // The last columns are empty for everybody; a company may be up to four months late.
     let known = weather.last.plus(-BLANK - random.random_range(0..5).min(random.random_range(0..5)));
-    let cell = |month: Month, share: f64| at(company, month).filter(|_| month <= known && company.created <= month).map(|state| format!("{:.0}", state.headcount * share)).unwrap_or_default();
+    let cell = |month: Month, share: f64| {
+        at(company, month)
+            .filter(|_| month <= known && company.created <= month)
+            .map(|state| format!("{:.0}", state.headcount * share))
+            .unwrap_or_default()
+    };
     let row = |share: f64| weather.first.to(weather.last).map(|month| cell(month, share)).collect::<Vec<_>>().join(";");
     let naf = company.naf.replace('.', "");
     for (establishment, share) in company.establishments.iter().enumerate() {
@@ -64,7 +69,10 @@ pub(super) fn headcounts(company: &Company, weather: &Macro, lines: &mut Lines, 
         if company.number.is_multiple_of(97) {
             lines.text[FileKind::Effectif as usize].extend_from_slice(b"SOCI\xc9T\xc9 ");
         }
-        lines.push(FileKind::Effectif, &format!("{};{naf};{};{};{};\n", name(company), company.place.department, row(*share), 100 + company.number % 900));
+        lines.push(
+            FileKind::Effectif,
+            &format!("{};{naf};{};{};{};\n", name(company), company.place.department, row(*share), 100 + company.number % 900),
+        );
     }
     lines.push(FileKind::EffectifEnt, &format!("{};{};{}\r\n", company.siren, row(1.0), name(company)));
 }
@@ -175,7 +183,10 @@ pub(super) fn plans(company: &Company, seed: u64, lines: &mut Lines) {
         );
         if state.headcount > 50.0 && random.random::<f64>() < 0.3 {
             let (opened, decided) = (date(created), date(day_of(state.month.plus(1), 10)));
-            lines.push(FileKind::Ccsf, &format!("{office};{siret};{account};{opened};DEBUT;CCSF\n{office};{siret};{account};{decided};{stage};CCSF\n"));
+            lines.push(
+                FileKind::Ccsf,
+                &format!("{office};{siret};{account};{opened};DEBUT;CCSF\n{office};{siret};{account};{decided};{stage};CCSF\n"),
+            );
         }
         until = Some(state.month.plus(months as i32));
     }

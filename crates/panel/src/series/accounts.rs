@@ -61,8 +61,7 @@ pub(super) fn fill(rows: &CompanyRows, rules: &TimeRules, base: &mut BaseSeries)
         sorted.sort_by_key(|row| (order(row), row.turnover, row.net_income, row.debt_ratio.map(f64::to_bits)));
         sorted
     };
-    let mut events: Vec<_> =
-        sorted.iter().filter_map(|&row| Some((window.known(row.known_at(rules))?, order(row), row))).collect();
+    let mut events: Vec<_> = sorted.iter().filter_map(|&row| Some((window.known(row.known_at(rules))?, order(row), row))).collect();
     latest(&mut events, window.len, |month, row| {
         let age = window.month(month).since(Month::of(row.closed_on));
         if age > STALE {

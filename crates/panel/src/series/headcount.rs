@@ -41,7 +41,8 @@ pub(crate) fn by_month(rows: &CompanyRows) -> BTreeMap<Month, u32> {
 pub(super) fn fill(rows: &CompanyRows, rules: &TimeRules, base: &mut BaseSeries) {
     let window = base.window();
     let known = |months: &BTreeMap<Month, u32>| -> Vec<(usize, i64, (Month, u32))> {
-        let event = |(&month, &headcount): (&Month, &u32)| Some((window.known(rules.headcount(month))?, month.index().into(), (month, headcount)));
+        let event =
+            |(&month, &headcount): (&Month, &u32)| Some((window.known(rules.headcount(month))?, month.index().into(), (month, headcount)));
         months.iter().filter_map(event).collect()
     };
     let mut put = |month: usize, (of, headcount): (Month, u32)| {

@@ -13,7 +13,8 @@ const STALE: i32 = 12;
 pub(super) fn fill(rows: &CompanyRows, rules: &TimeRules, base: &mut BaseSeries) {
     let window = base.window();
     // Of two values of a day, the greater: the order of the file does not matter.
-    let order = |date: NaiveDate, days: i32| i64::from(chrono::Datelike::num_days_from_ce(&date)) * 100_000 + i64::from(days.clamp(0, 99_999));
+    let order =
+        |date: NaiveDate, days: i32| i64::from(chrono::Datelike::num_days_from_ce(&date)) * 100_000 + i64::from(days.clamp(0, 99_999));
     let mut events: Vec<_> = rows
         .payment_delays
         .iter()

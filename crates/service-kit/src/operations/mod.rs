@@ -239,7 +239,13 @@ impl Jobs {
 
     /// Runs the job of a record that this process owns.
     fn run(&self, record: Record, version: Version) {
-        let handler = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).get(record.kind.as_str()).map(|(_, handler)| handler.clone());
+        let handler = self
+            .inner
+            .handlers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(record.kind.as_str())
+            .map(|(_, handler)| handler.clone());
         let Some(handler) = handler else {
             tracing::error!(kind = record.kind, "no handler for a job that was started here");
             return;

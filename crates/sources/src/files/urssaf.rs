@@ -1,9 +1,9 @@
 //! The files of Urssaf's accounts: `cotisation`, `debit`, `delai`, `ccsf`, `procol` (`domain/ingestion.md` §1.5 to §1.11).
 
+use domain::ProcolStage;
 use domain::dates::{parse_french, parse_sas};
 use domain::procol::parse_label;
 use domain::records::{CcsfDecision, Contribution, Debit, PaymentPlan, ProcolEvent};
-use domain::ProcolStage;
 
 use super::RowParser;
 use crate::error::FileError;

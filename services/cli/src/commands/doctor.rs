@@ -54,13 +54,21 @@ pub async fn doctor(session: &Session, data: &Path, embedded: bool) -> Result<Ex
     checks.push(reply("freshness", clients.features().get_freshness(GetFreshnessRequest::default()).await, |freshness| {
         let oldest = freshness.sources.iter().filter(|source| source.rows == 0).map(|source| source.source.as_str()).collect::<Vec<_>>();
         let rows: u64 = freshness.sources.iter().map(|source| source.rows).sum();
-        if oldest.is_empty() { format!("{} rows, every source delivered", count(rows)) } else { format!("{} rows; never delivered: {}", count(rows), oldest.join(", ")) }
+        if oldest.is_empty() {
+            format!("{} rows, every source delivered", count(rows))
+        } else {
+            format!("{} rows; never delivered: {}", count(rows), oldest.join(", "))
+        }
     }));
     let champion = clients.training().get_model(GetModelRequest { id: "champion".to_owned() }).await;
     if let Ok(model) = &champion
         && model.get_ref().schema_hash != schema
     {
-        let text = format!("{} was trained on other features ({}): build features and train again", model.get_ref().id, model.get_ref().schema_hash);
+        let text = format!(
+            "{} was trained on other features ({}): build features and train again",
+            model.get_ref().id,
+            model.get_ref().schema_hash
+        );
         checks.push((Verdict::Fail, "champion's features", text));
     }
     checks.push(reply("champion", champion, |model| model.id.clone()));

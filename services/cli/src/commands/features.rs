@@ -32,7 +32,8 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
             let rows = values.clone().map(|(name, value)| vec![name.clone(), number(f64::from(*value), 4)]).collect();
             let document: serde_json::Map<String, Value> = values.map(|(name, value)| (name.clone(), json!(value))).collect();
             let json = json!({ "siren": vector.siren, "month": vector.month, "batch": vector.batch, "features": document });
-            Output::new(&["feature", "#value"], rows, json).note(format!("{} as known at the end of {}, batch {}.", vector.siren, vector.month, vector.batch))
+            Output::new(&["feature", "#value"], rows, json)
+                .note(format!("{} as known at the end of {}, batch {}.", vector.siren, vector.month, vector.batch))
         }
         Features::History { siren, batch } => {
             let request = GetCompanyHistoryRequest { siren: siren.to_string(), batch: text(batch) };
@@ -45,8 +46,13 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
         }
         Features::Freshness { batch } => {
             let freshness = client.get_freshness(GetFreshnessRequest { batch: text(batch) }).await?.into_inner();
-            let rows = freshness.sources.iter().map(|source| vec![source.source.clone(), source.batch.clone(), count(source.rows), source.known_until.clone()]);
-            let json = freshness.sources.iter().map(|source| json!({ "source": source.source, "batch": source.batch, "rows": source.rows, "known_until": source.known_until }));
+            let rows = freshness
+                .sources
+                .iter()
+                .map(|source| vec![source.source.clone(), source.batch.clone(), count(source.rows), source.known_until.clone()]);
+            let json = freshness.sources.iter().map(
+                |source| json!({ "source": source.source, "batch": source.batch, "rows": source.rows, "known_until": source.known_until }),
+            );
             Output::new(&["source", "batch", "#rows", "known until"], rows.collect(), json!({ "sources": json.collect::<Vec<_>>() }))
         }
         Features::Drift { batch, reference } => {
@@ -66,7 +72,8 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
             });
             let json = json!({ "month": drift.month, "reference_month": drift.reference_month, "features": json.collect::<Vec<_>>() });
             let header = ["feature", "#psi", "#null", "#null before", "#mean", "#mean before"];
-            Output::new(&header, rows.collect(), json).note(format!("{} against {}. Above 0.25 the model sees another world.", drift.month, drift.reference_month))
+            Output::new(&header, rows.collect(), json)
+                .note(format!("{} against {}. Above 0.25 the model sees another world.", drift.month, drift.reference_month))
         }
     };
     output.print(session.format)
@@ -75,7 +82,14 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
 async fn catalogue(session: &Session) -> Result<Output, Failure> {
     let listed = session.clients.features().list_features(ListFeaturesRequest {}).await?.into_inner();
     let rows = listed.features.iter().map(|feature| {
-        vec![feature.name.clone(), feature.group.clone(), feature.source.clone(), feature.unit.clone(), feature.confidentiality.clone(), feature.label_fr.clone()]
+        vec![
+            feature.name.clone(),
+            feature.group.clone(),
+            feature.source.clone(),
+            feature.unit.clone(),
+            feature.confidentiality.clone(),
+            feature.label_fr.clone(),
+        ]
     });
     let json = listed.features.iter().map(|feature| {
         json!({
@@ -102,7 +116,9 @@ pub async fn build(session: &Session, batch: BatchKey, from: Option<Month>) -> R
 /// What a build did.
 pub fn report(report: &BuildReport) -> Output {
     let counts = [report.companies, report.vectors, report.features].map(count);
-    let row = [vec![report.batch.clone(), report.month.clone()], counts.to_vec(), vec![report.generation.clone(), number(report.seconds, 2)]].concat();
+    let row =
+        [vec![report.batch.clone(), report.month.clone()], counts.to_vec(), vec![report.generation.clone(), number(report.seconds, 2)]]
+            .concat();
     let header = ["batch", "month", "#companies", "#vectors", "#features", "generation", "#seconds"];
     Output::new(&header, vec![row], serde_json::to_value(report).unwrap_or_default())
 }
@@ -118,7 +134,8 @@ fn history(history: &CompanyHistory) -> Output {
         std::iter::once(month.clone()).chain(values).chain([procol]).collect()
     });
     let series: serde_json::Map<String, Value> = history.series.iter().map(|series| (series.name.clone(), json!(series.values))).collect();
-    let json = json!({ "siren": history.siren, "name": history.name, "months": history.months, "series": series, "procol": history.procol });
+    let json =
+        json!({ "siren": history.siren, "name": history.name, "months": history.months, "series": series, "procol": history.procol });
     Output::new(&header, rows.collect(), json).note(format!("{} {}", history.siren, history.name))
 }
 

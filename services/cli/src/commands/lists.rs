@@ -29,7 +29,8 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
             let diff = client.diff_lists(DiffListsRequest { from_id: from, to_id: to }).await?.into_inner();
             let rows = diff.changes.iter().map(|change| {
                 let levels = [level_fr(change.from_level, ""), level_fr(change.to_level, "")];
-                [vec![change.change.clone(), change.siren.clone(), change.name.clone(), change.department.clone()], levels.to_vec()].concat()
+                [vec![change.change.clone(), change.siren.clone(), change.name.clone(), change.department.clone()], levels.to_vec()]
+                    .concat()
             });
             let json = diff.changes.iter().map(|change| {
                 json!({
@@ -47,11 +48,15 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
         Lists::Export { id, out, selection } => {
             let format = out.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
             if !["csv", "xlsx", "parquet"].contains(&format.as_str()) {
-                return Err(Failure::usage(ErrorCode::InvalidArgument, format!("{}: the file must end in .csv, .xlsx or .parquet", out.display())));
+                return Err(Failure::usage(
+                    ErrorCode::InvalidArgument,
+                    format!("{}: the file must end in .csv, .xlsx or .parquet", out.display()),
+                ));
             }
             let chunks = client.export_list(ExportListRequest { id, format, filter: Some(filter(&selection)) }).await?.into_inner();
             let size = save(chunks, &out).await?;
-            Output::new(&["file", "#bytes"], vec![vec![out.display().to_string(), count(size)]], json!({ "file": out, "bytes": size })).print(session.format)
+            Output::new(&["file", "#bytes"], vec![vec![out.display().to_string(), count(size)]], json!({ "file": out, "bytes": size }))
+                .print(session.format)
         }
         Lists::Publish { id } => described(&[client.publish_list(PublishListRequest { id }).await?.into_inner()]).print(session.format),
         Lists::Rollback => described(&[client.rollback_list(RollbackListRequest {}).await?.into_inner()]).print(session.format),
@@ -126,14 +131,25 @@ pub async fn show(session: &Session, id: &str, selection: &Selection, limit: u32
     let header = ["#rang", "#rang dép.", "siren", "raison sociale", "dép.", "niveau", "#probabilité", "1re alerte", "pourquoi"];
     let json = json!({ "list": described, "total_size": total, "entries": entries.iter().map(document).collect::<Vec<_>>() });
     let output = Output::new(&header, rows.collect(), json);
-    let output = output.note(format!("Liste {} ({}), données à fin {}, modèle {} : {} entreprises sur {}.", described.id, described.label_fr, described.month, described.model_id, entries.len(), count(total)));
+    let output = output.note(format!(
+        "Liste {} ({}), données à fin {}, modèle {} : {} entreprises sur {}.",
+        described.id,
+        described.label_fr,
+        described.month,
+        described.model_id,
+        entries.len(),
+        count(total)
+    ));
     output.note("Un score n'est pas une décision. Sur des données inventées il ne prouve que la mécanique.").print(session.format)
 }
 
 fn document(entry: &ListEntry) -> Value {
     let first = entry.first_alert.clone().unwrap_or_default();
     let indicators = entry.indicators.clone().unwrap_or_default();
-    let groups = entry.groups.iter().map(|group| json!({ "group": group.group, "log_odds": group.log_odds, "percentage_points": group.percentage_points }));
+    let groups = entry
+        .groups
+        .iter()
+        .map(|group| json!({ "group": group.group, "log_odds": group.log_odds, "percentage_points": group.percentage_points }));
     json!({
         "siren": entry.siren, "name": entry.name, "department": entry.department, "naf_code": entry.naf_code, "rank": entry.rank,
         "department_rank": entry.department_rank, "probability": entry.probability, "alert_level": level_name(entry.alert_level),

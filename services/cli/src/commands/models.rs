@@ -14,7 +14,8 @@ use crate::output::{Output, number};
 use crate::progress;
 
 /// Said under every table of figures.
-const CAUTION: &str = "Measured on the data of this delivery. On invented data these figures prove the plumbing, never the worth of the model.";
+const CAUTION: &str =
+    "Measured on the data of this delivery. On invented data these figures prove the plumbing, never the worth of the model.";
 
 pub async fn train(session: &Session, arguments: &Train) -> Result<(), Failure> {
     let Some(batch) = arguments.batch else { return Err(Failure::usage(ErrorCode::InvalidArgument, "--batch is needed")) };
@@ -57,8 +58,18 @@ pub fn evaluation(model: &Model) -> Output {
             number(e.median_lead_time, 0),
         ]
     };
-    let header =
-        ["model", "#AUC [95 %]", "#average precision [95 %]", "#F0.5", "#F2", "#precision top 2 %", "#recall top 6 %", "#Brier", "#ECE", "#lead (months)"];
+    let header = [
+        "model",
+        "#AUC [95 %]",
+        "#average precision [95 %]",
+        "#F0.5",
+        "#F2",
+        "#precision top 2 %",
+        "#recall top 6 %",
+        "#Brier",
+        "#ECE",
+        "#lead (months)",
+    ];
     let rows = model.evaluations.iter().map(row).collect();
     let mut output = Output::new(&header, rows, serde_json::to_value(model).unwrap_or_default());
     output = output.note(format!("Model {} ({}), protocol {}, calibration {}.", model.id, model.state, model.protocol, model.calibration));
@@ -88,7 +99,14 @@ pub async fn models(session: &Session, verb: Models) -> Result<(), Failure> {
             let models = client.list_models(ListModelsRequest::default()).await?.into_inner().models;
             let rows = models.iter().map(|model| {
                 let auc = model.evaluations.first().map_or(f64::NAN, |e| e.auc);
-                vec![model.id.clone(), model.state.clone(), model.batch.clone(), model.protocol.clone(), number(auc, 3), model.created_at.clone()]
+                vec![
+                    model.id.clone(),
+                    model.state.clone(),
+                    model.batch.clone(),
+                    model.protocol.clone(),
+                    number(auc, 3),
+                    model.created_at.clone(),
+                ]
             });
             let header = ["model", "state", "batch", "protocol", "#AUC", "registered"];
             Output::new(&header, rows.collect(), json!({ "models": models })).note(CAUTION).print(session.format)
@@ -120,6 +138,12 @@ pub fn external(arguments: &Train, format: Format) -> Result<(), Failure> {
     let columns = training::external::Columns { entity: entity.clone(), time: time.clone(), label: label.clone() };
     let threads = training::Settings::default().threads;
     let figures = training::external::run(frame, &columns, out, threads).map_err(ServiceError::from)?;
-    let model = Model { id: frame.display().to_string(), state: "external".into(), protocol: "entities apart".into(), evaluations: vec![figures], ..Model::default() };
+    let model = Model {
+        id: frame.display().to_string(),
+        state: "external".into(),
+        protocol: "entities apart".into(),
+        evaluations: vec![figures],
+        ..Model::default()
+    };
     evaluation(&model).print(format)
 }

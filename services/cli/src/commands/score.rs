@@ -107,8 +107,18 @@ async fn explain(session: &Session, sirens: &[String]) -> Result<(), Failure> {
         }));
         notes.extend(explained.reasons.iter().map(|reason| format!("  {reason}")));
         let points = |points: f64| format!("{points:+.1}").replace('.', ",");
-        rows.push(vec![siren.clone(), "niveau moyen".to_owned(), points(explained.base_percentage_points), number(explained.base_value, 3)]);
-        rows.extend(explained.groups.iter().map(|group| vec![siren.clone(), group.label_fr.clone(), points(group.percentage_points), number(group.log_odds, 3)]));
+        rows.push(vec![
+            siren.clone(),
+            "niveau moyen".to_owned(),
+            points(explained.base_percentage_points),
+            number(explained.base_value, 3),
+        ]);
+        rows.extend(
+            explained
+                .groups
+                .iter()
+                .map(|group| vec![siren.clone(), group.label_fr.clone(), points(group.percentage_points), number(group.log_odds, 3)]),
+        );
         documents.push(explanation(&explained));
     }
     let mut output = Output::new(&["siren", "groupe", "#points", "#log-odds"], rows, Value::Array(documents));

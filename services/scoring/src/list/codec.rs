@@ -31,7 +31,8 @@ pub fn encode(groups: &[String], entries: &[Entry]) -> Result<Vec<u8>, ScoringEr
 /// Reads what [`encode`] wrote.
 pub fn decode(groups: &[String], bytes: Bytes) -> Result<Vec<Entry>, ScoringError> {
     let unreadable = |error: &dyn std::fmt::Display| ScoringError::document("a list's entries", error);
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(ParquetRecordBatchReaderBuilder::build).map_err(|e| unreadable(&e))?;
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(ParquetRecordBatchReaderBuilder::build).map_err(|e| unreadable(&e))?;
     let mut entries = Vec::new();
     for batch in reader {
         let batch = batch.map_err(|e| unreadable(&e))?;
@@ -121,7 +122,8 @@ impl Columns<'_> {
                 points: self.float(&format!("points_{group}"), row)?.unwrap_or_default(),
             })
         };
-        let reasons = self.batch.column_by_name("reasons").and_then(|column| column.as_list_opt::<i32>()).ok_or_else(|| missing("reasons"))?;
+        let reasons =
+            self.batch.column_by_name("reasons").and_then(|column| column.as_list_opt::<i32>()).ok_or_else(|| missing("reasons"))?;
         let reasons = reasons.value(row);
         let reasons = reasons.as_string_opt::<i32>().ok_or_else(|| missing("reasons"))?;
         Ok(Entry {

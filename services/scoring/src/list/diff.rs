@@ -50,9 +50,10 @@ pub fn diff<'a>(from: &'a [Entry], to: &'a [Entry]) -> Vec<(Change, &'a Entry, A
         let was = before.get(&entry.siren).copied().unwrap_or(AlertLevel::None);
         Change::between(was, entry.level).map(|change| (change, entry, was, entry.level))
     });
-    let gone = from.iter().filter(|entry| !after.contains_key(&entry.siren)).filter_map(|entry| {
-        Change::between(entry.level, AlertLevel::None).map(|change| (change, entry, entry.level, AlertLevel::None))
-    });
+    let gone = from
+        .iter()
+        .filter(|entry| !after.contains_key(&entry.siren))
+        .filter_map(|entry| Change::between(entry.level, AlertLevel::None).map(|change| (change, entry, entry.level, AlertLevel::None)));
     present.chain(gone).collect()
 }
 
@@ -79,10 +80,8 @@ mod tests {
     #[test]
     fn companies_absent_from_the_later_list_have_left() {
         let level = |number, level| Entry { level, ..entry(number, "21", 0.5) };
-        let (from, to) = (
-            [level(1, AlertLevel::High), level(2, AlertLevel::None)],
-            [level(3, AlertLevel::Moderate), level(2, AlertLevel::High)],
-        );
+        let (from, to) =
+            ([level(1, AlertLevel::High), level(2, AlertLevel::None)], [level(3, AlertLevel::Moderate), level(2, AlertLevel::High)]);
         let changes: Vec<_> = diff(&from, &to).into_iter().map(|(change, entry, ..)| (change, entry.siren.number())).collect();
         assert_eq!(changes, [(Change::New, 3), (Change::New, 2), (Change::Left, 1)]);
     }

@@ -29,20 +29,8 @@ pub struct ListInfo {
 impl ListInfo {
     /// What agents call the list: its month in French.
     pub fn label_fr(&self) -> String {
-        const MONTHS: [&str; 12] = [
-            "Janvier",
-            "Février",
-            "Mars",
-            "Avril",
-            "Mai",
-            "Juin",
-            "Juillet",
-            "Août",
-            "Septembre",
-            "Octobre",
-            "Novembre",
-            "Décembre",
-        ];
+        const MONTHS: [&str; 12] =
+            ["Janvier", "Février", "Mars", "Avril", "Mai", "Juin", "Juillet", "Août", "Septembre", "Octobre", "Novembre", "Décembre"];
         let month = self.batch.month();
         format!("{} {}", MONTHS[month.number() as usize - 1], month.year())
     }

@@ -46,7 +46,8 @@ impl Page {
 
     /// Reads a token back. Refuses one made for another filter ([`ErrorCode::PageToken`]).
     pub fn parse(token: &str, filter: &Filter) -> Result<Self, ServiceError> {
-        let error = || ServiceError::new(ErrorCode::PageToken, "the page token does not belong to this request: ask for the first page again");
+        let error =
+            || ServiceError::new(ErrorCode::PageToken, "the page token does not belong to this request: ask for the first page again");
         let parts: Vec<&str> = token.split('.').collect();
         let [list, generation, after_rank, digest] = parts[..] else { return Err(error()) };
         let page = Self {
