@@ -141,7 +141,7 @@ impl Drop for Cluster {
 fn wait(what: &str, mut ready: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ready() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what} is not ready after a minute; see its log");
+        assert!(start.elapsed() < Duration::from_mins(1), "{what} is not ready after a minute; see its log");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

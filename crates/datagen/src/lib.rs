@@ -13,6 +13,7 @@ mod random;
 mod sectors;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use flate2::write::GzEncoder;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::company::Company;
+use crate::company::{Company, State};
 use crate::files::{FILES, Lines};
 use crate::random::Macro;
 
@@ -138,14 +139,14 @@ pub fn write_delivery(out: &Path, options: &Options) -> Result<Summary, DatagenE
 /// A file, compressed when its name says so.
 enum FileWriter {
     Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl FileWriter {
     fn create(path: &Path) -> io::Result<Self> {
         let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        Ok(if gzip { Self::Gzip(GzEncoder::new(file, Compression::fast())) } else { Self::Plain(file) })
+        Ok(if gzip { Self::Gzip(Box::new(GzEncoder::new(file, Compression::fast()))) } else { Self::Plain(file) })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -188,13 +189,13 @@ impl Truth {
     fn write(&mut self, company: &Company) -> Result<(), DatagenError> {
         let mut states = String::new();
         for month in &company.months {
-            states += &format!("{},{},{:.3},{:.3},{}\n", company.siren, month.month, month.cash, month.shortfall, u8::from(month.trouble));
+            let State { month, cash, shortfall, trouble, .. } = month;
+            let _infallible = writeln!(states, "{},{month},{cash:.3},{shortfall:.3},{}", company.siren, u8::from(*trouble));
         }
-        let failures: String = company
-            .failures
-            .iter()
-            .map(|failure| format!("{},{},{},{}\n", company.siren, failure.month, failure.kind.name(), failure.cause))
-            .collect();
+        let mut failures = String::new();
+        for failure in &company.failures {
+            let _infallible = writeln!(failures, "{},{},{},{}", company.siren, failure.month, failure.kind.name(), failure.cause);
+        }
         for ((path, file), text) in [(&mut self.states, states), (&mut self.failures, failures)] {
             file.write(text.as_bytes()).map_err(|source| DatagenError::Io { path: path.clone(), source })?;
         }

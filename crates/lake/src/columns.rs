@@ -37,7 +37,7 @@ pub(crate) trait Column: Sized + 'static {
     fn fields(name: &str) -> Vec<Field>;
 
     /// The columns of these values, in the order of [`Column::fields`].
-    fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef>;
+    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef>;
 
     /// The values of a field.
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>>;
@@ -77,7 +77,7 @@ macro_rules! text_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, false)]
             }
-            fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
                 vec![Arc::new(StringArray::from_iter_values(values.map(ToString::to_string)))]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -95,7 +95,7 @@ macro_rules! optional_text_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, true)]
             }
-            fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
                 let write: fn($type) -> String = $write;
                 vec![Arc::new(values.map(|value| value.map(write)).collect::<StringArray>())]
             }
@@ -118,7 +118,7 @@ impl Column for ProcolStage {
     fn fields(name: &str) -> Vec<Field> {
         vec![Field::new(name, DataType::Utf8, false)]
     }
-    fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
         vec![Arc::new(StringArray::from_iter_values(values.map(|stage| stage.name())))]
     }
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -133,7 +133,7 @@ macro_rules! primitive_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(format!("{name}{}", $suffix), $data, false)]
             }
-            fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
                 vec![Arc::new(<$array>::from_iter_values(values.copied().map($write)))]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -147,7 +147,7 @@ macro_rules! primitive_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(format!("{name}{}", $suffix), $data, true)]
             }
-            fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
                 vec![Arc::new(values.map(|value| value.map($write)).collect::<$array>())]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -186,7 +186,7 @@ impl Column for bool {
     fn fields(name: &str) -> Vec<Field> {
         vec![Field::new(name, DataType::Boolean, false)]
     }
-    fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
         vec![Arc::new(values.map(|value| Some(*value)).collect::<BooleanArray>())]
     }
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -199,7 +199,7 @@ impl Column for UrssafPeriod {
     fn fields(name: &str) -> Vec<Field> {
         ["start", "end"].map(|end| Field::new(format!("{name}_{end}"), DataType::Date32, false)).to_vec()
     }
-    fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
         let (starts, ends): (Vec<Month>, Vec<Month>) = values.map(|period| (period.start(), period.end())).unzip();
         [starts, ends].iter().flat_map(|months| Month::encode(&mut months.iter())).collect()
     }
@@ -215,7 +215,7 @@ impl Column for Option<NafCode> {
     fn fields(name: &str) -> Vec<Field> {
         vec![Field::new(name, DataType::Utf8, true), Field::new(format!("{name}_nomenclature"), DataType::Utf8, true)]
     }
-    fn encode<'a>(values: &mut dyn Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
+    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
         let (codes, nomenclatures): (Vec<Option<String>>, Vec<Option<&str>>) =
             values.map(|value| (value.map(|naf| naf.to_string()), value.map(|naf| nomenclature(naf.nomenclature())))).unzip();
         vec![Arc::new(StringArray::from(codes)), Arc::new(StringArray::from(nomenclatures))]

@@ -54,7 +54,7 @@ struct Named {
 }
 
 impl Log {
-    fn error(&self, error: impl ToString) -> LakeError {
+    fn error(&self, error: impl std::fmt::Display) -> LakeError {
         LakeError::table(&self.name, error)
     }
 
@@ -97,9 +97,8 @@ impl Log {
             .await;
         // Another writer may have created it in between.
         match (created, self.open().await?) {
-            (_, Some(table)) => Ok(table),
+            (_, Some(table)) | (Ok(table), None) => Ok(table),
             (Err(error), None) => Err(self.error(error)),
-            (Ok(table), None) => Ok(table),
         }
     }
 
@@ -207,8 +206,8 @@ impl<R: TableRow> Table<R> {
     }
 
     /// Starts to replace the rows of a batch. Nothing changes until [`PartitionWriter::commit`].
-    pub async fn writer(&self, batch: BatchKey) -> Result<PartitionWriter<R>> {
-        Ok(PartitionWriter { log: self.log.clone(), batch, run: Vec::new(), rows: 0, files: Vec::new() })
+    pub fn writer(&self, batch: BatchKey) -> PartitionWriter<R> {
+        PartitionWriter { log: self.log.clone(), batch, run: Vec::new(), rows: 0, files: Vec::new() }
     }
 
     /// Batches that have rows, oldest first.
@@ -322,7 +321,7 @@ impl DynamicTable {
     }
 
     /// Starts to replace the rows of a batch. Nothing changes until [`DynamicWriter::commit`].
-    pub async fn writer(&self, batch: BatchKey) -> Result<DynamicWriter> {
+    pub fn writer(&self, batch: BatchKey) -> Result<DynamicWriter> {
         let encoder = Encoder::new(self.schema.clone())?;
         Ok(DynamicWriter { log: self.log.clone(), schema: self.schema.clone(), batch, encoder, files: Vec::new() })
     }

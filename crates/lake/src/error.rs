@@ -55,11 +55,11 @@ pub enum LakeError {
 }
 
 impl LakeError {
-    pub(crate) fn corrupt(path: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn corrupt(path: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         Self::Corrupt { path: path.into(), reason: reason.to_string() }
     }
 
-    pub(crate) fn table(table: &str, reason: impl ToString) -> Self {
+    pub(crate) fn table(table: &str, reason: impl std::fmt::Display) -> Self {
         Self::Table { table: table.to_owned(), reason: reason.to_string() }
     }
 

@@ -44,8 +44,8 @@ pub struct S3Options {
 }
 
 /// S3 requests may wait for each other on a contended key: generous limits (`engineering/components.md`, traps).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-const RETRY_FOR: Duration = Duration::from_secs(120);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+const RETRY_FOR: Duration = Duration::from_mins(2);
 
 /// A storage root. Cheap to clone.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ pub(crate) struct Inner {
 
 impl Lake {
     /// Opens a root: a folder (made when missing), `file:///…`, or `s3://bucket/prefix`. Nothing is requested yet from S3.
-    pub async fn open(root: &str, options: &LakeOptions) -> Result<Self> {
+    pub fn open(root: &str, options: &LakeOptions) -> Result<Self> {
         let inner = match root.split_once("://") {
             Some(("s3", rest)) => s3(root, rest, &options.s3)?,
             Some(("file", rest)) => local(rest)?,

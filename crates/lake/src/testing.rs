@@ -56,7 +56,7 @@ impl S3 {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weed is installed: run `make setup`");
         let start = Instant::now();
         while !healthy(port) {
-            assert!(start.elapsed() < Duration::from_secs(60), "SeaweedFS is not ready after a minute");
+            assert!(start.elapsed() < Duration::from_mins(1), "SeaweedFS is not ready after a minute");
             std::thread::sleep(Duration::from_millis(100));
         }
         let s3 = S3Options {

@@ -24,7 +24,7 @@ async fn rows(lake: &Lake, key: &str) -> Vec<Stored<CompanyHeadcount>> {
 }
 
 async fn write(lake: &Lake, key: &str, rows: Vec<Stored<CompanyHeadcount>>) -> i64 {
-    let mut writer = lake.table::<Stored<CompanyHeadcount>>().writer(batch(key)).await.unwrap();
+    let mut writer = lake.table::<Stored<CompanyHeadcount>>().writer(batch(key));
     writer.write(rows).await.unwrap();
     writer.commit().await.unwrap()
 }
@@ -91,7 +91,7 @@ async fn a_batch_is_replaced_exactly(lake: &Lake) {
     assert_eq!(rows(lake, "2511").await, [headcount(9, 90)]);
     assert_eq!(rows(lake, "2510").await, [headcount(3, 30)], "the other batch is untouched");
 
-    let mut abandoned = lake.table::<Stored<CompanyHeadcount>>().writer(batch("2511")).await.unwrap();
+    let mut abandoned = lake.table::<Stored<CompanyHeadcount>>().writer(batch("2511"));
     abandoned.write(vec![headcount(1, 1)]).await.unwrap();
     drop(abandoned);
     assert_eq!(rows(lake, "2511").await, [headcount(9, 90)], "nothing shows before the commit");
@@ -143,7 +143,7 @@ async fn every_kind_of_column_is_read_back(lake: &Lake) {
         appeal: true,
     };
     let stored = Stored { known_at: debit.known_at(&TimeRules::default()), row: debit };
-    let mut writer = lake.table::<Stored<Debit>>().writer(batch("2511")).await.unwrap();
+    let mut writer = lake.table::<Stored<Debit>>().writer(batch("2511"));
     writer.write(vec![stored.clone()]).await.unwrap();
     writer.commit().await.unwrap();
     let read: Vec<Stored<Debit>> = lake.table::<Stored<Debit>>().scan(batch("2511"), None).await.unwrap().try_concat().await.unwrap();
@@ -163,7 +163,7 @@ async fn suite(lake: &Lake) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_conforms() {
     let folder = tempfile::tempdir().unwrap();
-    suite(&Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).await.unwrap()).await;
+    suite(&Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,5 +173,5 @@ async fn an_s3_store_conforms() {
     }
     let folder = tempfile::tempdir().unwrap();
     let server = S3::start(folder.path());
-    suite(&Lake::open("s3://signaux/some/root", &server.options).await.unwrap()).await;
+    suite(&Lake::open("s3://signaux/some/root", &server.options).unwrap()).await;
 }

@@ -19,9 +19,9 @@ use crate::{Blobs, OnlineStore};
 
 const CURRENT: &str = "sf:current";
 /// Life of a generation without a new one: two monthly cycles and a margin.
-const LIFE: Duration = Duration::from_secs(75 * 24 * 3600);
+const LIFE: Duration = Duration::from_hours(1800);
 /// Life of a generation once another one is current.
-const AFTERLIFE: Duration = Duration::from_secs(300);
+const AFTERLIFE: Duration = Duration::from_mins(5);
 /// Vectors sent together.
 const PIPELINE: usize = 1_000;
 /// Times that a request is read again because the generation changed under it.

@@ -65,7 +65,7 @@ async fn a_dead_redis_makes_replies_stale_and_its_return_heals_them() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).await.unwrap();
+    let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
     let redis = Redis::start();
     let (url, port) = (redis.url(), redis.1);
     let online = Online::open(lake.clone(), Some(&url)).await.unwrap();

@@ -164,7 +164,7 @@ impl ServiceError {
         let details = status.get_error_details();
         let info = details.error_info().filter(|info| info.domain == DOMAIN);
         let code = info.and_then(|info| ErrorCode::ALL.iter().copied().find(|code| code.as_str() == info.reason));
-        let code = code.unwrap_or(match status.code() {
+        let code = code.unwrap_or_else(|| match status.code() {
             Code::Unavailable | Code::DeadlineExceeded => ErrorCode::Unreachable,
             Code::InvalidArgument => ErrorCode::InvalidArgument,
             Code::Cancelled => ErrorCode::OperationCancelled,

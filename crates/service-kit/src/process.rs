@@ -89,7 +89,7 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
         return Ok(());
     }
     telemetry::init(&config.telemetry)?;
-    let lake = Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() }).await?;
+    let lake = Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() })?;
     let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone() };
     let mut routes = RoutesBuilder::default();
     S::register(&context, config.service, &mut routes).await?;

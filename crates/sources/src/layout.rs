@@ -20,6 +20,7 @@ impl Dialect {
     pub const COMMA: Self = Self { delimiter: b',', lazy_quotes: false };
 
     /// The same, tolerant of stray quotes.
+    #[must_use]
     pub const fn lazy(self) -> Self {
         Self { lazy_quotes: true, ..self }
     }

@@ -117,8 +117,8 @@ pub fn configuration(data: &Path) -> Result<Config<()>, ServiceError> {
 }
 
 /// Opens the lake of an embedded run.
-pub async fn open_lake(config: &Config<()>) -> Result<Lake, ServiceError> {
-    Ok(Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() }).await?)
+pub fn open_lake(config: &Config<()>) -> Result<Lake, ServiceError> {
+    Ok(Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() })?)
 }
 
 /// Full names of all services, for health and reflection.
@@ -136,14 +136,14 @@ pub fn service_names() -> Vec<&'static str> {
 /// All services in one set of routes.
 pub async fn routes(data: &Path) -> Result<Routes, ServiceError> {
     let config = configuration(data)?;
-    let lake = open_lake(&config).await?;
+    let lake = open_lake(&config)?;
     let online = OnlineConfig { redis_url: config.online.redis_url.clone() };
     let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online };
     let mut routes = RoutesBuilder::default();
-    ingestion::IngestionProcess::register(&context, Default::default(), &mut routes).await?;
-    feature_store::FeatureStoreProcess::register(&context, Default::default(), &mut routes).await?;
-    training::TrainingProcess::register(&context, Default::default(), &mut routes).await?;
-    scoring::ScoringProcess::register(&context, Default::default(), &mut routes).await?;
+    ingestion::IngestionProcess::register(&context, ingestion::Settings::default(), &mut routes).await?;
+    feature_store::FeatureStoreProcess::register(&context, feature_store::Settings::default(), &mut routes).await?;
+    training::TrainingProcess::register(&context, training::Settings::default(), &mut routes).await?;
+    scoring::ScoringProcess::register(&context, scoring::Settings::default(), &mut routes).await?;
     Ok(process::finish(&context, routes))
 }
 

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(150);
 /// How long a service may be away before the wait is given up.
-const AWAY: Duration = Duration::from_secs(180);
+const AWAY: Duration = Duration::from_mins(3);
 
 /// Waits until the operation ends; gives its response.
 pub async fn wait<Res: Message + Default>(channel: &Channel, started: Operation, quiet: bool) -> Result<Res, Failure> {

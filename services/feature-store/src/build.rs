@@ -53,7 +53,7 @@ impl Build<'_> {
         let last = batch.last_month();
         let schema = encode::schema(&self.catalogue);
         let table = DynamicTable::new(self.lake, "features", schema.clone());
-        let mut writer = table.writer(batch).await?;
+        let mut writer = table.writer(batch)?;
         let mut vectors: Vec<(Siren, Bytes)> = Vec::with_capacity(sirens.len());
         let mut rows = 0;
         let mut next = companies::load(&tables, sirens.get(..BUCKET.min(sirens.len())).unwrap_or_default()).await?;

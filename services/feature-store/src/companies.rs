@@ -89,7 +89,7 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
     let range = first..=last;
     macro_rules! read {
         ($table:ident) => {
-            rows(&tables.$table, range.clone())
+            rows(tables.$table.as_ref(), range.clone())
         };
     }
     let (mut units, mut establishments, mut states, mut headcounts, mut company_headcounts, mut contributions, mut debits) = futures::try_join!(
@@ -143,7 +143,7 @@ impl<R: Record> Sorted<R> {
     }
 }
 
-async fn rows<R: Record>(table: &Opened<R>, range: RangeInclusive<Siren>) -> Result<Sorted<R>, FeatureError>
+async fn rows<R: Record>(table: Option<&Partition<Stored<R>>>, range: RangeInclusive<Siren>) -> Result<Sorted<R>, FeatureError>
 where
     Stored<R>: TableRow,
 {

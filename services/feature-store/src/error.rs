@@ -51,7 +51,7 @@ pub enum FeatureError {
 
 impl FeatureError {
     /// An argument that cannot be read.
-    pub fn argument(field: &'static str, message: impl ToString) -> Self {
+    pub fn argument(field: &'static str, message: impl std::fmt::Display) -> Self {
         Self::Argument { field, message: message.to_string() }
     }
 }

@@ -85,9 +85,9 @@ impl Import<'_> {
             }
             match detect(&name) {
                 Some(source) if self.wants(source) => delivery.by_source.entry(source).or_default().push((name, file)),
-                Some(_) => {}
                 None if self.request.sources.is_empty() => delivery.unknown.push((name, file)),
-                None => {}
+                // Not asked for: with --source, files of other sources and of none are left alone.
+                Some(_) | None => {}
             }
         }
         if delivery.by_source.is_empty() && delivery.unknown.is_empty() {
@@ -106,7 +106,7 @@ impl Import<'_> {
         let mut kept: Vec<RejectRow> = table.scan(self.batch, None).await?.try_concat().await?;
         kept.retain(|row| !sources.contains(&row.source));
         kept.extend(rejects);
-        let mut writer = table.writer(self.batch).await?;
+        let mut writer = table.writer(self.batch);
         writer.write(kept).await?;
         writer.commit().await?;
         Ok(())
@@ -118,7 +118,7 @@ impl Import<'_> {
         Stored<P::Row>: TableRow,
     {
         let table = self.lake.table::<Stored<P::Row>>();
-        let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch).await?) };
+        let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch)) };
         let mut outcome = Outcome::default();
         let mut measured = Measured { lines: 0, rejected: 0, rows: 0, previous_rows: None };
         for (name, file) in named {

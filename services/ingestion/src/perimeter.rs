@@ -76,7 +76,7 @@ async fn store(lake: &Lake, batch: BatchKey, companies: HashMap<Siren, Facts>) -
             *summary.excluded.entry(row.reason.clone()).or_default() += 1;
         }
     }
-    let mut writer = lake.table::<PerimeterRow>().writer(batch).await?;
+    let mut writer = lake.table::<PerimeterRow>().writer(batch);
     writer.write(rows).await?;
     writer.commit().await?;
     Ok(summary)

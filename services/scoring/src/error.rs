@@ -87,7 +87,7 @@ pub enum ScoringError {
 
 impl ScoringError {
     /// A stored document that cannot be read.
-    pub fn document(what: impl Into<String>, error: impl ToString) -> Self {
+    pub fn document(what: impl Into<String>, error: impl std::fmt::Display) -> Self {
         Self::Document { what: what.into(), message: error.to_string() }
     }
 }

@@ -48,7 +48,7 @@ impl Service for ScoringProcess {
     async fn register(context: &Context, _: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
         let vectors = Online::open(context.lake.clone(), context.online.redis_url.as_deref()).await.map_err(ScoringError::from)?;
-        let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue)).await;
+        let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue));
         let builder = state.clone();
         context.jobs.register(BUILD_LIST, move |request: BuildListRequest, progress: JobProgress| {
             let state = builder.clone();

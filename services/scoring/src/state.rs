@@ -34,7 +34,7 @@ pub struct State {
 
 impl State {
     /// Opens everything and follows the pointer `champion` for as long as the process lives.
-    pub async fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>) -> Arc<Self> {
+    pub fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>) -> Arc<Self> {
         let lists = ListStore::new(lake.clone());
         let state = Arc::new(Self { vectors, lists, jobs, lake, catalogue, champion: ArcSwapOption::empty(), loading: Mutex::new(()) });
         let follower = state.clone();

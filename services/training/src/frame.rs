@@ -27,6 +27,11 @@ impl Block {
         self.labels.len()
     }
 
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
     /// Rows whose label is true.
     pub fn positives(&self) -> usize {
         self.labels.iter().filter(|label| **label).count()

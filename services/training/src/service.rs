@@ -60,6 +60,6 @@ impl TrainingService for Service {
 
     async fn get_model_card(&self, request: Request<GetModelCardRequest>) -> Result<Response<GetModelCardResponse>, Status> {
         let html = self.registry().card(&request.into_inner().id).await.map_err(status)?;
-        Ok(Response::new(GetModelCardResponse { html: html.into() }))
+        Ok(Response::new(GetModelCardResponse { html }))
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn fill(rows: &CompanyRows, base: &mut BaseSeries) {
         let running = plans.iter().filter(|plan| plan.created <= today && plan.due > today);
         let (mut amount, mut foreseen, mut remaining, mut count) = (0.0, 0.0, 0, 0);
         for plan in running {
-            let total = plan.duration_days.filter(|days| *days > 0).map_or((plan.due - plan.created).num_days(), i64::from);
+            let stated = plan.duration_days.filter(|days| *days > 0).map(i64::from);
+            let total = stated.unwrap_or_else(|| (plan.due - plan.created).num_days());
             let left = (plan.due - today).num_days();
             amount += plan.amount.euros();
             foreseen += plan.amount.euros() * left as f64 / total as f64;

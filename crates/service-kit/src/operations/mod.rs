@@ -348,7 +348,7 @@ mod tests {
 
     async fn lake() -> (tempfile::TempDir, Lake) {
         let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).await.unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
         (folder, lake)
     }
 

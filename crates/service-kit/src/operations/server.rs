@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::Jobs;
 
 /// Longest wait of one request.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// The gRPC service.
 pub struct OperationsService(pub Jobs);

@@ -97,7 +97,7 @@ pub(crate) fn recognise(names: &[String]) -> Option<Source> {
         type Output = Option<usize>;
         fn visit<P: RowParser + 'static>(self) -> Option<usize> {
             let has = |wanted: &&str| self.0.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-            P::REQUIRED.iter().all(|wanted| has(wanted)).then_some(P::REQUIRED.len())
+            P::REQUIRED.iter().all(has).then_some(P::REQUIRED.len())
         }
     }
     let found = Source::ALL.into_iter().filter_map(|source| dispatch(source, Needs(names)).map(|needed| (needed, source)));

@@ -98,7 +98,7 @@ fn reply<T>(what: &'static str, reply: Result<tonic::Response<T>, Status>, descr
 /// Writes, reads, swaps and removes a scratch document.
 async fn storage(data: &Path) -> Check {
     let check = async {
-        let lake = connect::open_lake(&connect::configuration(data)?).await?;
+        let lake = connect::open_lake(&connect::configuration(data)?)?;
         let pointers = lake.pointers();
         let known = pointers.read::<u64>("doctor").await?;
         let next = known.as_ref().map_or(0, |(value, _)| value + 1);

@@ -72,7 +72,7 @@ fn columns(groups: &[String], entries: &[Entry]) -> Result<RecordBatch, ScoringE
         ("headcount".into(), float(&|e| e.indicators.headcount)),
         ("social_debt".into(), float(&|e| e.indicators.social_debt)),
         ("short_time_hours".into(), float(&|e| e.indicators.short_time_hours)),
-        ("payment_plan".into(), Arc::new(BooleanArray::from_iter(entries.iter().map(|e| Some(e.indicators.payment_plan))))),
+        ("payment_plan".into(), Arc::new(entries.iter().map(|e| Some(e.indicators.payment_plan)).collect::<BooleanArray>())),
     ];
     for (position, group) in groups.iter().enumerate() {
         named.push((format!("log_odds_{group}"), float(&|e| e.groups.get(position).map(|share| share.log_odds))));

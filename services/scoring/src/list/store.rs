@@ -38,11 +38,14 @@ struct Built {
 /// Lists kept in memory at most.
 const CACHED: usize = 4;
 
+/// Lists by batch and generation.
+type Cache = Arc<Mutex<HashMap<(BatchKey, u32), Arc<List>>>>;
+
 /// Reads and writes lists. Lists once read stay in memory: they never change.
 #[derive(Clone)]
 pub struct ListStore {
     lake: Lake,
-    cache: Arc<Mutex<HashMap<(BatchKey, u32), Arc<List>>>>,
+    cache: Cache,
 }
 
 impl ListStore {
