@@ -1,9 +1,11 @@
 //! A whole delivery made by an independent generator, against the truth that came with it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 
 use acceptance::sf::Sf;
-use acceptance::shared;
+use acceptance::{python, shared};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -53,4 +55,28 @@ fn the_import_agrees_with_the_truth_file_by_file() {
     let mut theirs: Vec<&str> = theirs.lines().skip(1).collect();
     theirs.sort_unstable();
     assert_eq!(ours, theirs);
+
+    histories_are_those_of_the_truth(&sf, &world);
+}
+
+/// Debts of fifty companies, month by month, to the cent.
+fn histories_are_those_of_the_truth(sf: &Sf, world: &Path) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/expected_debts.py");
+    let truth = world.join("truth/debts_expected.parquet");
+    let output = Command::new(python()).args([script, truth.to_str().unwrap(), "50"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let truth: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut compared = 0;
+    for (siren, months) in truth.as_object().unwrap() {
+        let history = sf.json(&["features", "history", siren]);
+        for (index, month) in history["months"].as_array().unwrap().iter().enumerate() {
+            let Some(expected) = months.get(month.as_str().unwrap()) else { continue };
+            for (position, series) in ["debt_employee", "debt_employer"].iter().enumerate() {
+                let cents = (history["series"][series][index].as_f64().unwrap() * 100.0).round() as i64;
+                assert_eq!(Some(cents), expected[position].as_i64(), "{siren} {month} {series}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 5_000, "{compared} values compared");
 }

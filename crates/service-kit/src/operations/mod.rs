@@ -346,7 +346,7 @@ mod tests {
         Chunk { data: text.as_bytes().into() }
     }
 
-    async fn lake() -> (tempfile::TempDir, Lake) {
+    fn lake() -> (tempfile::TempDir, Lake) {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
         (folder, lake)
@@ -380,7 +380,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_request_joins_the_running_job() {
-        let (_folder, lake) = lake().await;
+        let (_folder, lake) = lake();
         let runs = Arc::default();
         let jobs = process(&lake, 300, &runs);
         let first = jobs.start(ECHO, &chunk("a")).await.unwrap();
@@ -395,7 +395,7 @@ mod tests {
 
     #[tokio::test]
     async fn failures_and_defects_end_with_a_code() {
-        let (_folder, lake) = lake().await;
+        let (_folder, lake) = lake();
         let jobs = process(&lake, 0, &Arc::default());
         for (request, code) in [("fail", ErrorCode::NoFiles), ("panic", ErrorCode::OperationCrashed)] {
             let operation = jobs.start(ECHO, &chunk(request)).await.unwrap();
@@ -409,7 +409,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn another_process_takes_over_the_job_of_a_dead_one() {
-        let (_folder, lake) = lake().await;
+        let (_folder, lake) = lake();
         let runs = Arc::default();
         // The first process dies with its runtime, in the middle of the job.
         let first = lake.clone();
@@ -435,7 +435,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_job_stops() {
-        let (_folder, lake) = lake().await;
+        let (_folder, lake) = lake();
         let jobs = process(&lake, 60_000, &Arc::default());
         let name = jobs.start(ECHO, &chunk("a")).await.unwrap().name;
         jobs.cancel(&name).await.unwrap();
