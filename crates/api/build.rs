@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked when it runs: a build folder that two clones share may hold this program as compiled for the other one.
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     let packages = ["common", "ingestion", "features", "training", "scoring", "lists"];
     let mut files: Vec<PathBuf> =
         packages.iter().map(|package| root.join(format!("signauxfaibles/{package}/v1/{package}.proto"))).collect();

@@ -1,21 +1,23 @@
 //! The real thing on loopback: SeaweedFS for S3, Redis, and the four services, each a process on a free port.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{free_port, program, tool};
+use lake::testing::{S3, free_ports};
+
+use crate::program;
 
 const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
 
 /// Servers that stop when the value is dropped.
 pub struct Cluster {
     folder: PathBuf,
-    s3_port: u16,
+    s3: S3,
     redis_port: u16,
     servers: Vec<Child>,
     services: BTreeMap<&'static str, Service>,
@@ -29,12 +31,12 @@ struct Service {
 impl Cluster {
     /// Starts everything under `folder` and waits until all of it is ready.
     pub fn start(folder: &Path) -> Self {
-        let mut cluster =
-            Self { folder: folder.to_owned(), s3_port: free_port(), redis_port: free_port(), servers: vec![], services: BTreeMap::new() };
-        cluster.start_s3();
+        let s3 = S3::start(&folder.join("weed"));
+        let [redis_port, ports @ ..] = free_ports::<5>();
+        let mut cluster = Self { folder: folder.to_owned(), s3, redis_port, servers: vec![], services: BTreeMap::new() };
         cluster.start_redis();
-        for name in SERVICES {
-            cluster.start_service(name, free_port());
+        for (name, port) in SERVICES.into_iter().zip(ports) {
+            cluster.start_service(name, port);
         }
         cluster
     }
@@ -47,29 +49,6 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(self.log(name)).stderr(self.log(name)).spawn().unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    fn start_s3(&mut self) {
-        let data = self.folder.join("weed");
-        fs::create_dir_all(&data).unwrap();
-        let config = self.folder.join("s3.json");
-        let identity = r#"{"identities":[{"name":"test","credentials":[{"accessKey":"test","secretKey":"testtest"}],"actions":["Admin","Read","Write","List"]}]}"#;
-        fs::write(&config, identity).unwrap();
-        // SeaweedFS takes the gRPC port 10,000 above each HTTP port unless told otherwise.
-        let port = |name: &str| format!("-{name}={}", free_port());
-        let mut command = Command::new(tool("weed"));
-        command.args(["-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer", "-s3"]);
-        command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
-        command.arg(format!("-dir={}", data.display())).arg(format!("-s3.config={}", config.display()));
-        command.arg(format!("-s3.port={}", self.s3_port));
-        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"]
-        {
-            command.arg(port(name));
-        }
-        let process = self.spawn("weed", &mut command);
-        self.servers.push(process);
-        let port = self.s3_port;
-        wait("SeaweedFS", || http_ok(port, "/healthz"));
-    }
-
     fn start_redis(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(self.redis_port.to_string());
@@ -80,13 +59,13 @@ impl Cluster {
     }
 
     fn start_service(&mut self, name: &'static str, port: u16) {
-        let admin = free_port();
+        let [admin] = free_ports::<1>();
         let mut command = Command::new(program(name));
         command
             .env("SF_SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SF_SERVER__ADMIN", format!("127.0.0.1:{admin}"))
             .env("SF_LAKE__ROOT", "s3://signaux/root")
-            .env("SF_LAKE__S3__ENDPOINT", format!("http://127.0.0.1:{}", self.s3_port))
+            .env("SF_LAKE__S3__ENDPOINT", self.s3.options.s3.endpoint.as_deref().unwrap_or_default())
             .env("SF_LAKE__S3__ACCESS_KEY_ID", "test")
             .env("SF_LAKE__S3__SECRET_ACCESS_KEY", "testtest")
             .env("SF_LAKE__S3__ALLOW_HTTP", "true");
@@ -117,11 +96,6 @@ impl Cluster {
         service.process.kill().unwrap();
         service.process.wait().unwrap();
         self.start_service(name, service.port);
-    }
-
-    /// S3 settings for a reader: endpoint, key and secret.
-    pub fn s3(&self) -> (String, &'static str, &'static str) {
-        (format!("http://127.0.0.1:{}", self.s3_port), "test", "testtest")
     }
 }
 

@@ -6,13 +6,7 @@
 pub mod cluster;
 pub mod sf;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-
-/// A port that nothing listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// A program of the workspace, beside this test's own binary.
 pub fn program(name: &str) -> PathBuf {
@@ -43,10 +37,4 @@ pub fn python() -> PathBuf {
     let path = cache.join("tools/bin/python");
     assert!(path.exists(), "{} is missing: run `make setup`", path.display());
     path
-}
-
-/// A tool installed by `make setup`: in its folder, else on the path.
-pub fn tool(name: &str) -> PathBuf {
-    let beside = python().with_file_name(name);
-    if beside.exists() { beside } else { PathBuf::from(name) }
 }

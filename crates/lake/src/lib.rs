@@ -9,6 +9,9 @@ mod as_of;
 mod columns;
 mod delta;
 mod error;
+#[cfg(test)]
+mod faults;
+mod files;
 mod objects;
 mod parquet_io;
 mod raw;

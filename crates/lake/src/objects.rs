@@ -5,14 +5,15 @@ use std::pin::pin;
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
 
 use crate::error::{LakeError, Result};
-use crate::root::Lake;
+use crate::root::{Lake, location};
 
 /// Size of a part of a large upload.
 const PART: usize = 8 * 1024 * 1024;
+/// Parts on their way at a time.
+const UPLOADS: usize = 4;
 
 /// Objects of a root, by paths relative to it.
 pub struct Objects<'a> {
@@ -26,7 +27,7 @@ impl Objects<'_> {
 
     /// Writes an object, whole or not at all. Replaces one of the same name: only for content that its name determines.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<()> {
-        self.store().put(&Path::from(path), bytes.into()).await?;
+        self.store().put(&location(path)?, bytes.into()).await?;
         Ok(())
     }
 
@@ -34,7 +35,7 @@ impl Objects<'_> {
     /// [`LakeError::Immutable`] when it exists with another.
     pub async fn put_new(&self, path: &str, bytes: Bytes) -> Result<()> {
         let options = PutOptions::from(PutMode::Create);
-        match self.store().put_opts(&Path::from(path), bytes.clone().into(), options).await {
+        match self.store().put_opts(&location(path)?, bytes.clone().into(), options).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) => {
                 if self.get(path).await? == bytes {
@@ -53,23 +54,21 @@ impl Objects<'_> {
         path: &str,
         stream: impl Stream<Item = std::result::Result<Bytes, E>>,
     ) -> Result<u64> {
-        let upload = self.store().put_multipart(&Path::from(path)).await?;
+        let upload = self.store().put_multipart(&location(path)?).await?;
         let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
-        let (mut stream, mut size) = (pin!(stream), 0);
-        while let Some(piece) = stream.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => {
-                    writer.abort().await?;
-                    return Err(LakeError::corrupt(path, error));
+        match feed(&mut writer, path, stream).await {
+            Ok(size) => {
+                writer.finish().await?;
+                Ok(size)
+            }
+            Err(error) => {
+                // Parts that stay on the store take room and are never seen: the first error matters more.
+                if let Err(abort) = writer.abort().await {
+                    tracing::warn!(path, error = %abort, "an upload could not be taken back");
                 }
-            };
-            size += piece.len() as u64;
-            writer.wait_for_capacity(4).await?;
-            writer.put(piece);
+                Err(error)
+            }
         }
-        writer.finish().await?;
-        Ok(size)
     }
 
     /// Reads a whole object.
@@ -84,7 +83,7 @@ impl Objects<'_> {
 
     /// Reads an object piece by piece.
     pub async fn get_stream(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
-        match self.store().get(&Path::from(path)).await {
+        match self.store().get(&location(path)?).await {
             Ok(found) => Ok(found.into_stream().map_err(LakeError::from).boxed()),
             Err(object_store::Error::NotFound { .. }) => Err(LakeError::NotFound(path.to_owned())),
             Err(error) => Err(error.into()),
@@ -93,7 +92,7 @@ impl Objects<'_> {
 
     /// Whether an object exists.
     pub async fn exists(&self, path: &str) -> Result<bool> {
-        match self.store().head(&Path::from(path)).await {
+        match self.store().head(&location(path)?).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -102,7 +101,7 @@ impl Objects<'_> {
 
     /// Paths under a prefix, sorted.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        let prefix = Path::from(prefix);
+        let prefix = location(prefix)?;
         let mut paths: Vec<String> = self.store().list(Some(&prefix)).map_ok(|meta| meta.location.to_string()).try_collect().await?;
         paths.sort_unstable();
         Ok(paths)
@@ -110,9 +109,25 @@ impl Objects<'_> {
 
     /// Removes an object; succeeds when there is none.
     pub async fn delete(&self, path: &str) -> Result<()> {
-        match self.store().delete(&Path::from(path)).await {
+        match self.store().delete(&location(path)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Sends a stream part by part, a few at a time; gives its size.
+async fn feed<E: std::fmt::Display>(
+    writer: &mut WriteMultipart,
+    path: &str,
+    stream: impl Stream<Item = std::result::Result<Bytes, E>>,
+) -> Result<u64> {
+    let (mut stream, mut size) = (pin!(stream), 0);
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| LakeError::corrupt(path, error))?;
+        size += piece.len() as u64;
+        writer.wait_for_capacity(UPLOADS).await?;
+        writer.put(piece);
+    }
+    Ok(size)
 }

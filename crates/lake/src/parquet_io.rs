@@ -3,8 +3,9 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{max_string, min_string};
+use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use domain::Siren;
 use futures::future::BoxFuture;
@@ -33,7 +34,16 @@ const BATCH: usize = 8 * 1024;
 /// Encodes batches of one schema as a file.
 pub(crate) struct Encoder {
     writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+    sirens: Option<(String, String)>,
+}
+
+/// A finished file.
+pub(crate) struct Encoded {
+    pub(crate) bytes: Bytes,
     pub(crate) rows: u64,
+    /// First and last SIREN, when the rows have a column `siren`.
+    pub(crate) sirens: Option<(String, String)>,
 }
 
 impl Encoder {
@@ -45,11 +55,12 @@ impl Encoder {
             .set_created_by("signaux-faibles".to_owned())
             .build();
         let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| LakeError::corrupt("parquet", error))?;
-        Ok(Self { writer, rows: 0 })
+        Ok(Self { writer, rows: 0, sirens: None })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
+        self.sirens = bounds(batch).into_iter().chain(self.sirens.take()).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         self.writer.write(batch).map_err(|error| LakeError::corrupt("parquet", error))
     }
 
@@ -58,9 +69,20 @@ impl Encoder {
         self.writer.bytes_written() + self.writer.in_progress_size()
     }
 
-    pub(crate) fn finish(self) -> Result<Bytes> {
-        self.writer.into_inner().map(Bytes::from).map_err(|error| LakeError::corrupt("parquet", error))
+    pub(crate) fn has_rows(&self) -> bool {
+        self.rows > 0
     }
+
+    pub(crate) fn finish(self) -> Result<Encoded> {
+        let bytes = self.writer.into_inner().map_err(|error| LakeError::corrupt("parquet", error))?;
+        Ok(Encoded { bytes: bytes.into(), rows: self.rows, sirens: self.sirens })
+    }
+}
+
+/// The smallest and the largest SIREN of a batch.
+fn bounds(batch: &RecordBatch) -> Option<(String, String)> {
+    let column = batch.column_by_name("siren").filter(|column| *column.data_type() == DataType::Utf8)?.as_string::<i32>();
+    Some((min_string(column)?.to_owned(), max_string(column)?.to_owned()))
 }
 
 /// Reads pieces of a file of an object store.
@@ -140,5 +162,47 @@ impl ParquetFile {
         }
         let stream = builder.build().map_err(|error| LakeError::corrupt(path.as_str(), error))?;
         Ok(stream.map_err(move |error| LakeError::corrupt(path.as_str(), error)).boxed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+    use arrow::datatypes::{Field, Schema};
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    async fn file(column: &str, rows: usize) -> ParquetFile {
+        let schema = Arc::new(Schema::new(vec![Field::new(column, DataType::Utf8, false)]));
+        let sirens = StringArray::from_iter_values((0..rows).map(|number| format!("{number:09}")));
+        let mut encoder = Encoder::new(schema.clone()).unwrap();
+        encoder.write(&RecordBatch::try_new(schema, vec![Arc::new(sirens)]).unwrap()).unwrap();
+        let encoded = encoder.finish().unwrap();
+        assert_eq!(encoded.sirens.is_some(), column == "siren");
+        let (store, size) = (Arc::new(InMemory::new()), encoded.bytes.len() as u64);
+        store.put(&Path::from("a"), encoded.bytes.into()).await.unwrap();
+        ParquetFile::open(store, Path::from("a"), size).await.unwrap()
+    }
+
+    fn siren(number: usize) -> Siren {
+        Siren::from_number(number as u32).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_range_reads_only_the_row_groups_that_may_hold_it() {
+        let file = file("siren", 3 * ROW_GROUP + 1).await;
+        assert_eq!(file.groups(None), [0, 1, 2, 3]);
+        let groups = |range: RangeInclusive<usize>| file.groups(Some(&(siren(*range.start())..=siren(*range.end()))));
+        assert_eq!(groups(5..=5), [0]);
+        assert_eq!(groups(ROW_GROUP - 1..=ROW_GROUP), [0, 1], "both ends are included");
+        assert_eq!(groups(3 * ROW_GROUP..=999_999_999), [3]);
+        assert!(groups(200_000_000..=300_000_000).is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_a_siren_every_group_may_hold_it() {
+        let range = siren(5)..=siren(5);
+        assert_eq!(file("line", ROW_GROUP + 1).await.groups(Some(&range)), [0, 1]);
     }
 }

@@ -1,4 +1,5 @@
-//! Deliveries as they were received: `raw/<batch>/<sha256>/<name>`, and a manifest that says which file is current.
+//! Deliveries as they were received: `raw/<batch>/<id>/<name>`, each under an id of its own, and a manifest that
+//! says which file is current and what its digest is.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

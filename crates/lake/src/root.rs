@@ -1,19 +1,20 @@
 //! Opening a root.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::local::LocalFileSystem;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::columns::TableRow;
 use crate::error::{LakeError, Result};
+use crate::files::{Files, make_folder};
 use crate::objects::Objects;
 use crate::raw::Raw;
 use crate::tables::Table;
@@ -28,7 +29,7 @@ pub struct LakeOptions {
 }
 
 /// Access to an S3-compatible store. What is absent comes from the environment, as for any AWS client.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct S3Options {
     /// Address of the store, for example `http://127.0.0.1:8333`.
@@ -43,8 +44,21 @@ pub struct S3Options {
     pub allow_http: bool,
 }
 
+impl fmt::Debug for S3Options {
+    /// The secret is not shown: options are logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Options")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &self.secret_access_key.as_ref().map(|_| "…"))
+            .field("allow_http", &self.allow_http)
+            .finish()
+    }
+}
+
 /// S3 requests may wait for each other on a contended key: generous limits (`engineering/components.md`, traps).
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: &str = "60 seconds";
 const RETRY_FOR: Duration = Duration::from_mins(2);
 
 /// A storage root. Cheap to clone.
@@ -71,11 +85,11 @@ impl Lake {
     pub fn open(root: &str, options: &LakeOptions) -> Result<Self> {
         let inner = match root.split_once("://") {
             Some(("s3", rest)) => s3(root, rest, &options.s3)?,
-            Some(("file", rest)) => local(rest)?,
+            Some(("file", _)) => local(root, &file(root)?)?,
             Some((scheme, _)) => {
                 return Err(LakeError::Root { root: root.to_owned(), reason: format!("unknown scheme {scheme}") });
             }
-            None => local(root)?,
+            None => local(root, FilePath::new(root))?,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -111,14 +125,28 @@ impl Lake {
     }
 }
 
-fn local(path: &str) -> Result<Inner> {
-    let folder = PathBuf::from(path);
-    std::fs::create_dir_all(&folder).map_err(|error| LakeError::io(&folder, error))?;
-    let folder = folder.canonicalize().map_err(|error| LakeError::io(&folder, error))?;
-    let refused = |reason: &str| LakeError::Root { root: path.to_owned(), reason: reason.to_owned() };
+/// A path relative to the root, taken as it is: names that would lead elsewhere are refused, not rewritten.
+pub(crate) fn location(path: &str) -> Result<Path> {
+    Ok(Path::parse(path).map_err(object_store::Error::from)?)
+}
+
+/// The folder of a `file://` address.
+fn file(root: &str) -> Result<PathBuf> {
+    let refused = |reason: &str| LakeError::Root { root: root.to_owned(), reason: reason.to_owned() };
+    let url = Url::parse(root).map_err(|error| refused(&error.to_string()))?;
+    url.to_file_path().map_err(|()| refused("a file address has three slashes and an absolute path"))
+}
+
+fn local(root: &str, folder: &FilePath) -> Result<Inner> {
+    let refused = |reason: &str| LakeError::Root { root: root.to_owned(), reason: reason.to_owned() };
+    if folder.as_os_str().is_empty() {
+        return Err(refused("it is empty"));
+    }
+    make_folder(folder).map_err(|error| LakeError::io(folder, error))?;
+    let folder = folder.canonicalize().map_err(|error| LakeError::io(folder, error))?;
     let url = Url::from_directory_path(&folder).map_err(|()| refused("not a folder"))?;
     let base = Path::from_absolute_path(&folder).map_err(|error| refused(&error.to_string()))?;
-    let bucket: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+    let bucket: Arc<dyn ObjectStore> = Arc::new(Files::new());
     let store = Arc::new(PrefixStore::new(bucket.clone(), base.clone()));
     Ok(Inner { bucket, base, store, url, folder: Some(folder) })
 }
@@ -126,14 +154,20 @@ fn local(path: &str) -> Result<Inner> {
 fn s3(root: &str, rest: &str, options: &S3Options) -> Result<Inner> {
     let refused = |reason: &dyn std::fmt::Display| LakeError::Root { root: root.to_owned(), reason: reason.to_string() };
     let (bucket_name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let client = ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_allow_http(options.allow_http);
+    if bucket_name.is_empty() {
+        return Err(refused(&"it names no bucket"));
+    }
     let retry = RetryConfig { retry_timeout: RETRY_FOR, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket_name)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_client_options(client)
-        .with_retry(retry)
-        .with_region(options.region.as_deref().unwrap_or("us-east-1"));
+        .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
+        .with_retry(retry);
+    let region = options.region.clone().or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Region));
+    builder = builder.with_region(region.unwrap_or_else(|| "us-east-1".to_owned()));
+    if options.allow_http {
+        builder = builder.with_allow_http(true);
+    }
     if let Some(endpoint) = &options.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
@@ -144,7 +178,7 @@ fn s3(root: &str, rest: &str, options: &S3Options) -> Result<Inner> {
         builder = builder.with_secret_access_key(secret);
     }
     let bucket: Arc<dyn ObjectStore> = Arc::new(builder.build().map_err(|error| refused(&error))?);
-    let base = Path::from(prefix);
+    let base = Path::parse(prefix).map_err(|error| refused(&error))?;
     let store: Arc<dyn ObjectStore> =
         if base.as_ref().is_empty() { bucket.clone() } else { Arc::new(PrefixStore::new(bucket.clone(), base.clone())) };
     let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };

@@ -13,8 +13,7 @@ use domain::{NaiveDate, Siren};
 use crate::columns::{Column, TableRow, fields_of};
 use crate::error::{LakeError, Result};
 
-pub use crate::delta::PartitionWriter;
-pub use crate::delta::{DynamicTable, DynamicWriter, Partition, Table};
+pub use crate::delta::{DynamicTable, DynamicWriter, Partition, PartitionWriter, Table};
 
 /// A row of a source with the day from which it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -247,3 +246,6 @@ const FIRST_SIREN: Siren = match Siren::from_number(0) {
     Some(siren) => siren,
     None => unreachable!(),
 };
+
+#[cfg(test)]
+mod tests;

@@ -21,9 +21,10 @@ pub fn skip_servers() -> bool {
     std::env::var_os("SF_SKIP_SERVERS").is_some()
 }
 
-/// A port that nothing listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port()
+/// Ports that nothing listens on, all different: they are held together before they are given back.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 
 /// `weed`: where `SF_WEED` says, else in the tool folder of `make setup`, else on the path.
@@ -36,29 +37,39 @@ fn weed() -> PathBuf {
     cache.map(|cache| cache.join("tools/bin/weed")).filter(|path| path.exists()).unwrap_or_else(|| "weed".into())
 }
 
+/// Ports of a server besides that of S3.
+const OTHER_PORTS: [&str; 7] =
+    ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"];
+/// Starts before giving up: another program may take a port between its choice and its use.
+const STARTS: usize = 3;
+/// How long a start may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
+
 impl S3 {
     /// Starts a server with its data in `folder`, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not, three times in a row.
     pub fn start(folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).expect("the folder can be made");
+        (0..STARTS).find_map(|_| Self::try_start(folder)).expect("SeaweedFS starts: is it installed? run `make setup`")
+    }
+
+    fn try_start(folder: &Path) -> Option<Self> {
         let config = folder.join("s3.json");
         let identity = r#"{"identities":[{"name":"test","credentials":[{"accessKey":"test","secretKey":"testtest"}],
             "actions":["Admin","Read","Write","List"]}]}"#;
         std::fs::write(&config, identity).expect("the S3 configuration is written");
-        let port = free_port();
+        let [port, others @ ..] = free_ports::<8>();
         let mut command = Command::new(weed());
         command.args(["-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer", "-s3"]);
         command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
         command.arg(format!("-dir={}", folder.display())).arg(format!("-s3.config={}", config.display())).arg(format!("-s3.port={port}"));
-        for name in ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc"]
-        {
-            command.arg(format!("-{name}={}", free_port()));
+        for (name, port) in OTHER_PORTS.iter().zip(others) {
+            command.arg(format!("-{name}={port}"));
         }
         let process =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weed is installed: run `make setup`");
-        let start = Instant::now();
-        while !healthy(port) {
-            assert!(start.elapsed() < Duration::from_mins(1), "SeaweedFS is not ready after a minute");
-            std::thread::sleep(Duration::from_millis(100));
-        }
         let s3 = S3Options {
             endpoint: Some(format!("http://127.0.0.1:{port}")),
             region: None,
@@ -66,7 +77,16 @@ impl S3 {
             secret_access_key: Some("testtest".into()),
             allow_http: true,
         };
-        Self { process, options: LakeOptions { s3 } }
+        // Dropped, hence stopped, when it does not answer in time.
+        let server = Self { process, options: LakeOptions { s3 } };
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if healthy(port) {
+                return Some(server);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        None
     }
 }
 

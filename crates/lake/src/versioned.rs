@@ -1,9 +1,9 @@
 //! Small JSON documents that change by compare-and-swap: the only mutable things of a root.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path as FilePath, PathBuf};
 
+use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 use serde::Serialize;
@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::error::{LakeError, Result};
-use crate::root::Lake;
+use crate::files::{make_folder, publish};
+use crate::root::{Lake, location};
 
 /// What a document was when it was read: an ETag on S3, a digest of its content on a local disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +27,12 @@ pub struct Versioned<'a> {
 impl Versioned<'_> {
     /// The document and its version; `None` when there is none.
     pub async fn read<T: DeserializeOwned>(&self) -> Result<Option<(T, Version)>> {
-        let (bytes, version) = match self.lake.inner.store.get(&Path::from(self.path.as_str())).await {
+        let (bytes, version) = match self.lake.inner.store.get(&location(&self.path)?).await {
             Ok(found) => {
                 let etag = found.meta.e_tag.clone();
                 let bytes = found.bytes().await?;
-                let version = if self.lake.inner.folder.is_some() { digest(&bytes) } else { etag.unwrap_or_default() };
-                (bytes, Version(version))
+                let version = if self.lake.inner.folder.is_some() { digest(&bytes) } else { self.etag(etag)? };
+                (bytes, version)
             }
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -42,24 +43,33 @@ impl Versioned<'_> {
 
     /// Writes the document if it still is what was read: `expected` is its version then, `None` if it did not exist.
     /// Fails with [`LakeError::Conflict`] otherwise.
+    ///
+    /// On S3 a conflict may be with this very write, when its first answer was lost and it was sent again: who must know
+    /// whether a swap was theirs puts a name of their own in the document, and reads it again.
     pub async fn compare_and_swap<T: Serialize + Sync>(&self, expected: Option<&Version>, value: &T) -> Result<Version> {
         let bytes = serde_json::to_vec_pretty(value).map_err(|error| LakeError::corrupt(self.path.as_str(), error))?;
         if let Some(folder) = &self.lake.inner.folder {
-            let (folder, path, expected) = (folder.clone(), self.path.clone(), expected.cloned());
-            let swap = move || swap_file(&folder, &path, expected.as_ref(), &bytes);
+            let full: Path = self.lake.inner.base.parts().chain(location(&self.path)?.parts()).collect();
+            let target = LocalFileSystem::new().path_to_filesystem(&full)?;
+            let (locks, path, expected) = (folder.join(".locks"), self.path.clone(), expected.cloned());
+            let swap = move || swap_file(&locks, &path, &target, expected.as_ref(), &bytes);
             return tokio::task::spawn_blocking(swap).await.map_err(|error| LakeError::corrupt(self.path.as_str(), error))?;
         }
         let mode = match expected {
             None => PutMode::Create,
             Some(Version(etag)) => PutMode::Update(UpdateVersion { e_tag: Some(etag.clone()), version: None }),
         };
-        match self.lake.inner.store.put_opts(&Path::from(self.path.as_str()), bytes.into(), PutOptions::from(mode)).await {
-            Ok(result) => Ok(Version(result.e_tag.unwrap_or_default())),
-            Err(
-                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
-            ) => Err(LakeError::Conflict(self.path.clone())),
+        match self.lake.inner.store.put_opts(&location(&self.path)?, bytes.into(), PutOptions::from(mode)).await {
+            Ok(result) => self.etag(result.e_tag),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Err(LakeError::Conflict(self.path.clone()))
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn etag(&self, etag: Option<String>) -> Result<Version> {
+        etag.map(Version).ok_or_else(|| LakeError::corrupt(self.path.as_str(), "the store gives no ETag, which compare-and-swap needs"))
     }
 
     /// Writes the document whatever it was, unless it is already this: for pointers whose last writer is right.
@@ -111,37 +121,28 @@ impl Pointers<'_> {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+fn digest(bytes: &[u8]) -> Version {
+    Version(hex::encode(Sha256::digest(bytes)))
 }
 
 /// Compare-and-swap on a local disk: an advisory lock orders the writers, and the new content replaces the old one by a
-/// rename after it is on disk. A crash leaves the old or the new document, and at worst a temporary file.
-fn swap_file(folder: &FilePath, path: &str, expected: Option<&Version>, bytes: &[u8]) -> Result<Version> {
-    let target = folder.join(path);
-    let locks = folder.join(".locks");
+/// rename after it is on disk. A crash leaves the old or the new document, and at worst a staged file that no listing shows.
+fn swap_file(locks: &FilePath, path: &str, target: &FilePath, expected: Option<&Version>, bytes: &[u8]) -> Result<Version> {
+    make_folder(locks).map_err(|error| LakeError::io(locks, error))?;
     let lock: PathBuf = locks.join(path.replace('/', "+"));
-    for parent in [Some(locks.as_path()), target.parent()].into_iter().flatten() {
-        fs::create_dir_all(parent).map_err(|error| LakeError::io(parent, error))?;
-    }
     let lock_file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(|error| LakeError::io(&lock, error))?;
     lock_file.lock().map_err(|error| LakeError::io(&lock, error))?;
-    let current = match fs::read(&target) {
-        Ok(current) => Some(Version(digest(&current))),
+    let current = match fs::read(target) {
+        Ok(current) => Some(digest(&current)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(LakeError::io(&target, error)),
+        Err(error) => return Err(LakeError::io(target, error)),
     };
     if current.as_ref() != expected {
         return Err(LakeError::Conflict(path.to_owned()));
     }
-    // The object store hides names that end with # and a number: a listing never shows this one.
-    let temporary = target.with_file_name(format!("{}#0", target.file_name().unwrap_or_default().to_string_lossy()));
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &target)
-    };
-    write().map_err(|error| LakeError::io(&target, error))?;
-    Ok(Version(digest(bytes)))
+    publish(target, std::iter::once(bytes), false).map_err(|error| LakeError::io(target, error))?;
+    Ok(digest(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,31 @@ async fn objects_never_change(lake: &Lake) {
     assert!(!objects.exists("models/a/model.txt").await.unwrap());
 }
 
+async fn names_are_taken_as_they_are(lake: &Lake) {
+    let objects = lake.objects();
+    for path in ["names/délais 100%.csv", "names/a~b[1]+c.txt", "names/x#y"] {
+        objects.put_new(path, Bytes::from_static(b"content")).await.unwrap();
+        assert!(objects.list("names").await.unwrap().contains(&path.to_owned()), "{path}");
+        assert_eq!(objects.get(path).await.unwrap(), "content", "{path}");
+        let first = lake.pointers().compare_and_swap(path, None, &1u32).await.unwrap();
+        assert_eq!(lake.pointers().read::<u32>(path).await.unwrap(), Some((1, first)), "{path}");
+    }
+    for path in ["../a", "a/../../b", "a//b"] {
+        assert!(objects.put(path, Bytes::new()).await.is_err(), "{path}");
+        assert!(lake.versioned(path).compare_and_swap(None, &1u32).await.is_err(), "{path}");
+    }
+}
+
+async fn large_files_go_in_parts_and_broken_ones_leave_nothing(lake: &Lake) {
+    let piece = Bytes::from(vec![7; 3_000_000]);
+    let pieces = || (0..7).map(|_| Ok(piece.clone()));
+    let size = lake.objects().put_stream::<std::io::Error>("large", futures::stream::iter(pieces())).await.unwrap();
+    assert_eq!((size, lake.objects().get("large").await.unwrap().len()), (21_000_000, 21_000_000));
+    let broken = pieces().chain([Err(std::io::Error::other("cut"))]);
+    assert!(lake.objects().put_stream("broken", futures::stream::iter(broken)).await.is_err());
+    assert!(!lake.objects().exists("broken").await.unwrap());
+}
+
 async fn raw_files_are_kept_and_their_digest_known(lake: &Lake) {
     let put = |content: &'static str| {
         let pieces = content.as_bytes().chunks(3).map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece))).collect::<Vec<_>>();
@@ -153,6 +178,8 @@ async fn every_kind_of_column_is_read_back(lake: &Lake) {
 async fn suite(lake: &Lake) {
     pointers_change_by_compare_and_swap(lake).await;
     objects_never_change(lake).await;
+    names_are_taken_as_they_are(lake).await;
+    large_files_go_in_parts_and_broken_ones_leave_nothing(lake).await;
     raw_files_are_kept_and_their_digest_known(lake).await;
     a_batch_is_replaced_exactly(lake).await;
     concurrent_writers_do_not_mix(lake).await;

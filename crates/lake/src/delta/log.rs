@@ -1,0 +1,262 @@
+//! The log of a Delta table: which files a batch has, and the one commit that replaces them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake_core::kernel::{Action, Add, MetadataExt, Remove, StructField, StructType};
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use domain::BatchKey;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::error::{LakeError, Result};
+use crate::parquet_io::{Encoded, ParquetFile};
+use crate::root::Lake;
+
+/// Column of the partition.
+const PARTITION: &str = "batch";
+/// Times that a commit is tried again when another writer was first.
+const TRIES: u32 = 20;
+/// Files opened at a time.
+const OPENING: usize = 8;
+
+/// The log of a table.
+#[derive(Clone)]
+pub(super) struct Log {
+    lake: Lake,
+    name: String,
+}
+
+/// A file named by the log.
+struct Named {
+    path: String,
+    size: u64,
+    remove: Remove,
+}
+
+impl Log {
+    pub(super) fn new(lake: Lake, name: &str) -> Self {
+        Self { lake, name: name.to_owned() }
+    }
+
+    pub(super) fn error(&self, error: impl Display) -> LakeError {
+        LakeError::table(&self.name, error)
+    }
+
+    fn path(&self, rest: &str) -> Path {
+        Path::from(format!("tables/{}/{rest}", self.name))
+    }
+
+    fn store(&self) -> Result<LogStoreRef> {
+        let inner = &self.lake.inner;
+        let location = inner.url.join(&format!("tables/{}/", self.name)).map_err(|error| self.error(error))?;
+        let base = inner.base.clone().join("tables").join(self.name.as_str());
+        let prefixed = Arc::new(PrefixStore::new(inner.bucket.clone(), base));
+        Ok(default_logstore(prefixed, inner.bucket.clone(), &location, &StorageConfig::default()))
+    }
+
+    /// The table as it is now; `None` when it was never written.
+    async fn open(&self) -> Result<Option<DeltaTable>> {
+        if self.lake.inner.store.list(Some(&self.path("_delta_log"))).try_next().await?.is_none() {
+            return Ok(None);
+        }
+        let mut table = DeltaTable::new(self.store()?);
+        table.load().await.map_err(|error| self.error(error))?;
+        Ok(Some(table))
+    }
+
+    async fn open_or_create(&self, schema: &StructType) -> Result<DeltaTable> {
+        if let Some(table) = self.open().await? {
+            return Ok(table);
+        }
+        let created = CreateBuilder::new()
+            .with_log_store(self.store()?)
+            .with_columns(schema.fields().cloned())
+            .with_partition_columns([PARTITION])
+            .with_save_mode(SaveMode::Ignore)
+            .await;
+        // Another writer may have created it in between.
+        match (created, self.open().await?) {
+            (_, Some(table)) | (Ok(table), None) => Ok(table),
+            (Err(error), None) => Err(self.error(error)),
+        }
+    }
+
+    /// The files of a batch, or of all, in the order of their writing.
+    async fn files(&self, table: &DeltaTable, batch: Option<BatchKey>) -> Result<Vec<(BatchKey, Named)>> {
+        let mut views = table.get_active_add_actions_by_partitions(&[]);
+        let mut files = Vec::new();
+        while let Some(view) = views.try_next().await.map_err(|error| self.error(error))? {
+            let partition = view.partition_values_map().remove(PARTITION).flatten().unwrap_or_default();
+            let partition: BatchKey = partition.parse().map_err(|error| LakeError::corrupt(format!("tables/{}", self.name), error))?;
+            if batch.is_none_or(|batch| batch == partition) {
+                let size = view.size().max(0).cast_unsigned();
+                files.push((partition, Named { path: view.path().to_string(), size, remove: view.remove_action(true) }));
+            }
+        }
+        files.sort_by(|a, b| a.1.path.cmp(&b.1.path));
+        Ok(files)
+    }
+
+    pub(super) async fn batches(&self) -> Result<Vec<BatchKey>> {
+        let Some(table) = self.open().await? else { return Ok(Vec::new()) };
+        let batches: BTreeSet<BatchKey> = self.files(&table, None).await?.into_iter().map(|(batch, _)| batch).collect();
+        Ok(batches.into_iter().collect())
+    }
+
+    pub(super) async fn version(&self) -> Result<Option<i64>> {
+        Ok(self.open().await?.and_then(|table| table.version()).map(|version| version as i64))
+    }
+
+    /// Replaces the files of a batch by others, in one commit; gives its version. Tried again only when another writer was
+    /// first. `info` is what the commit says about itself, for people. Now and then the commit also writes a checkpoint, so
+    /// that opening the table does not read its whole past.
+    pub(super) async fn replace(&self, schema: &Schema, batch: BatchKey, added: &[Add], info: &Map<String, Value>) -> Result<i64> {
+        let schema = self.with_partition(schema)?;
+        let write = Uuid::now_v7().simple().to_string();
+        let mut metadata =
+            HashMap::from([("batch".to_owned(), Value::from(batch.to_string())), ("write".to_owned(), Value::from(&*write))]);
+        if !info.is_empty() {
+            metadata.insert("info".to_owned(), Value::from(info.clone()));
+        }
+        for attempt in 0..TRIES {
+            tokio::time::sleep(pause(attempt)).await;
+            let table = self.open_or_create(&schema).await?;
+            let state = table.snapshot().map_err(|error| self.error(error))?;
+            let next = state.version() as i64 + 1;
+            let mut actions: Vec<Action> = Vec::new();
+            if let Some(schema) = merged(&state.schema(), &schema).map_err(|error| self.error(error))? {
+                actions.push(Action::Metadata(state.metadata().clone().with_schema(&schema).map_err(|error| self.error(error))?));
+            }
+            actions.extend(self.files(&table, Some(batch)).await?.into_iter().map(|(_, file)| Action::Remove(file.remove)));
+            actions.extend(added.iter().cloned().map(Action::Add));
+            let operation = DeltaOperation::Write {
+                mode: SaveMode::Overwrite,
+                partition_by: Some(vec![PARTITION.to_owned()]),
+                predicate: Some(format!("{PARTITION} = '{batch}'")),
+            };
+            // No retry inside: the files to remove must be read anew after a conflict.
+            let properties = CommitProperties::default().with_metadata(metadata.clone()).with_max_retries(0);
+            let commit = CommitBuilder::from(properties).with_actions(actions);
+            let error = match commit.build(Some(state), table.log_store(), operation).await {
+                Ok(done) => return Ok(done.version() as i64),
+                Err(error) => error,
+            };
+            // The answer of a commit that was made may be lost, or come as a conflict with itself.
+            if self.is_write(next, &write).await? {
+                tracing::warn!(table = self.name, version = next, %error, "the commit was made, though it was reported as failed");
+                return Ok(next);
+            }
+            if !is_conflict(&error) {
+                return Err(self.error(error));
+            }
+            tracing::debug!(table = self.name, attempt, %error, "another writer was first");
+        }
+        Err(LakeError::Conflict(format!("table {}", self.name)))
+    }
+
+    /// Whether a version of the table is this write.
+    async fn is_write(&self, version: i64, write: &str) -> Result<bool> {
+        match self.lake.inner.store.get(&self.path(&format!("_delta_log/{version:020}.json"))).await {
+            Ok(found) => Ok(find(&found.bytes().await?, write.as_bytes())),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn with_partition(&self, schema: &Schema) -> Result<StructType> {
+        let partition = Field::new(PARTITION, DataType::Utf8, false);
+        let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).chain([partition]).collect();
+        (&Schema::new(fields)).try_into_kernel().map_err(|error| self.error(error))
+    }
+
+    /// Writes a file of a batch; no reader sees it until a commit names it.
+    pub(super) async fn put(&self, batch: BatchKey, file: Encoded) -> Result<Add> {
+        let path = format!("{PARTITION}={batch}/part-{}.parquet", Uuid::now_v7().simple());
+        let size = file.bytes.len() as i64;
+        let mut stats = serde_json::json!({"numRecords": file.rows});
+        if let Some((low, high)) = &file.sirens {
+            stats["minValues"] = serde_json::json!({"siren": low});
+            stats["maxValues"] = serde_json::json!({"siren": high});
+            stats["nullCount"] = serde_json::json!({"siren": 0});
+        }
+        self.lake.inner.store.put(&self.path(&path), file.bytes.into()).await?;
+        Ok(Add {
+            path,
+            partition_values: HashMap::from([(PARTITION.to_owned(), Some(batch.to_string()))]),
+            size,
+            modification_time: chrono::Utc::now().timestamp_millis(),
+            data_change: true,
+            stats: Some(stats.to_string()),
+            tags: None,
+            deletion_vector: None,
+            base_row_id: None,
+            default_row_commit_version: None,
+            clustering_provider: None,
+        })
+    }
+
+    /// The files of a batch with their footers.
+    pub(super) async fn partition(&self, batch: BatchKey) -> Result<Vec<ParquetFile>> {
+        let Some(table) = self.open().await? else { return Ok(Vec::new()) };
+        let files = self.files(&table, Some(batch)).await?;
+        let open = files.into_iter().map(|(_, file)| ParquetFile::open(self.lake.inner.store.clone(), self.path(&file.path), file.size));
+        futures::stream::iter(open).buffered(OPENING).try_collect().await
+    }
+}
+
+/// The schema of a table of schema `current` once rows of schema `wanted` are in it; `None` when it stays the same. Columns
+/// are added and never removed: those that some files do not have may be null. A column never changes its type.
+fn merged(current: &StructType, wanted: &StructType) -> std::result::Result<Option<StructType>, String> {
+    let mut fields: Vec<StructField> = Vec::new();
+    for field in current.fields() {
+        let mut field = field.clone();
+        match wanted.field(&field.name) {
+            Some(other) if other.data_type != field.data_type => {
+                return Err(format!(
+                    "column {} is {} and cannot become {}: move the table away and write its batches again",
+                    field.name, field.data_type, other.data_type
+                ));
+            }
+            other => field.nullable |= other.is_none_or(|other| other.nullable),
+        }
+        fields.push(field);
+    }
+    let new = wanted.fields().filter(|field| current.field(&field.name).is_none());
+    fields.extend(new.map(|field| StructField { nullable: true, ..field.clone() }));
+    if fields.iter().eq(current.fields()) { Ok(None) } else { StructType::try_new(fields).map(Some).map_err(|error| error.to_string()) }
+}
+
+fn is_conflict(error: &DeltaTableError) -> bool {
+    use TransactionError as E;
+    match error {
+        DeltaTableError::VersionAlreadyExists(_) => true,
+        DeltaTableError::Transaction { source } => {
+            matches!(source, E::VersionAlreadyExists(_) | E::MaxCommitAttempts(_) | E::CommitConflict(_))
+        }
+        _ => false,
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// Writers that met wait for unequal times, longer with each meeting: nothing at first, then at most half a second.
+fn pause(attempt: u32) -> Duration {
+    let longest = if attempt == 0 { 0 } else { (10 << attempt.min(6)).min(500) };
+    let random = Uuid::new_v4().as_u64_pair().1;
+    Duration::from_millis(random.checked_rem(longest).unwrap_or_default())
+}

@@ -1,0 +1,58 @@
+//! What both kinds of writers hold between their first row and the commit.
+
+use arrow::datatypes::Schema;
+use deltalake_core::kernel::Add;
+use domain::BatchKey;
+use serde_json::{Map, Value};
+
+use crate::delta::log::Log;
+use crate::error::Result;
+use crate::parquet_io::Encoded;
+
+/// Files written and not yet committed.
+pub(super) struct Staging {
+    log: Log,
+    batch: BatchKey,
+    files: Vec<Add>,
+    info: Map<String, Value>,
+    /// Rows were taken from the caller and are not in a file yet. Stays so when encoding or writing fails, or is given up in
+    /// the middle: such rows are lost, and a commit without them would be wrong.
+    owing: bool,
+}
+
+impl Staging {
+    pub(super) fn new(log: Log, batch: BatchKey) -> Self {
+        Self { log, batch, files: Vec::new(), info: Map::new(), owing: false }
+    }
+
+    pub(super) fn describe(&mut self, name: &str, value: impl Into<Value>) {
+        self.info.insert(name.to_owned(), value.into());
+    }
+
+    /// Runs work that takes rows on a thread of its own: encoding is heavy. Fails if earlier rows were lost.
+    pub(super) async fn blocking<T: Send + 'static>(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.check()?;
+        self.owing = true;
+        let done = tokio::task::spawn_blocking(work).await.map_err(|error| self.log.error(error))??;
+        self.owing = false;
+        Ok(done)
+    }
+
+    /// Writes a file. Fails if earlier rows were lost.
+    pub(super) async fn put(&mut self, file: Encoded) -> Result<()> {
+        self.check()?;
+        self.owing = true;
+        self.files.push(self.log.put(self.batch, file).await?);
+        self.owing = false;
+        Ok(())
+    }
+
+    pub(super) async fn commit(self, schema: &Schema) -> Result<i64> {
+        self.check()?;
+        self.log.replace(schema, self.batch, &self.files, &self.info).await
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.owing { Err(self.log.error("an earlier write failed, its rows are lost: start a new writer")) } else { Ok(()) }
+    }
+}
