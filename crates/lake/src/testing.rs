@@ -18,7 +18,7 @@ pub struct S3 {
 
 /// Whether tests against real servers are switched off.
 pub fn skip_servers() -> bool {
-    std::env::var_os("SF_SKIP_SERVERS").is_some()
+    std::env::var_os("SF_SKIP_SERVERS").is_some_and(|value| value == "1")
 }
 
 /// Ports that nothing listens on, all different: they are held together before they are given back.

@@ -42,7 +42,7 @@ impl Drop for Redis {
 }
 
 fn skip() -> bool {
-    std::env::var_os("SF_SKIP_SERVERS").is_some()
+    std::env::var_os("SF_SKIP_SERVERS").is_some_and(|value| value == "1")
 }
 
 #[tokio::test]

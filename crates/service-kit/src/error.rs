@@ -103,6 +103,8 @@ codes! {
     OperationCancelled = "SF-OPS-0002", Cancelled, None;
     /// An operation whose program stopped on a defect.
     OperationCrashed = "SF-OPS-0003", Internal, None;
+    /// An operation that waits for another one on the same subject.
+    OperationBusy = "SF-OPS-0004", FailedPrecondition, Some(10);
     /// Storage that does not answer.
     StorageUnavailable = "SF-LAK-0001", Unavailable, Some(5);
     /// Something stored that cannot be read.

@@ -1,26 +1,39 @@
 //! The arguments of every verb (`design.md` §4).
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{AlertLevel, BatchKey, Department, Month, Region, Siren, Source};
 
+use crate::servers::Servers;
+
+/// Shown under `sf --help`.
+const EXAMPLES: &str = "\
+Examples:
+  sf datagen --out delivery --companies 3000 --seed 1 --batch 2511   invent a delivery
+  sf run delivery --batch 2511                                       from its files to a published list
+  sf lists show latest --department 21 --level high --limit 20       read the list
+  sf score 123456782 --explain                                       one company, and why
+  sf --server http://127.0.0.1:7000 doctor                           is everything in place?
+
+Exit code: 0 if all of it worked, 1 if not, 2 for arguments that cannot be used, 130 after Ctrl-C.";
+
 /// Which companies are heading for a collective procedure, and why.
 ///
 /// Without --server everything runs in this process, with its state under --data.
 #[derive(Debug, Parser)]
-#[command(
-    name = "sf",
-    version,
-    after_help = "Example: sf datagen --out delivery --companies 3000 --seed 1 --batch 2511 && sf run delivery --batch 2511"
-)]
+#[command(name = "sf", version, after_help = EXAMPLES)]
 pub struct Arguments {
     /// Address of running services: one URL for all, or ingestion=URL,features=URL,training=URL,scoring=URL.
-    #[arg(long, global = true, env = "SF_SERVER")]
-    pub server: Option<String>,
-    /// Folder of an embedded run.
-    #[arg(long, global = true, default_value = "./sf-data")]
-    pub data: PathBuf,
+    #[arg(long, global = true, env = "SF_SERVER", value_name = "URL")]
+    pub server: Option<Servers>,
+    /// Folder of an embedded run [default: ./sf-data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// TOML file of the configuration of an embedded run or of `sf up` (see config.example.toml).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How results are printed.
     #[arg(long, global = true, value_enum, default_value = "table")]
     pub format: Format,
@@ -101,6 +114,9 @@ pub struct Datagen {
 
 /// Arguments of `parse`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: sf parse debits_november.csv --source debit > debits.jsonl 2> report.json
+
+Rows have the columns of their table: dates as YYYY-MM-DD, months as their first day, amounts in cents (columns *_cents).")]
 pub struct Parse {
     /// File.
     pub file: PathBuf,
@@ -111,6 +127,7 @@ pub struct Parse {
 
 /// Arguments of `ingest`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: sf ingest /deliveries/2511 --batch 2511 --source debit,cotisation --check")]
 pub struct Ingest {
     /// Folder of the delivery.
     pub delivery: PathBuf,
@@ -226,32 +243,82 @@ pub enum Features {
     },
 }
 
+/// How the rows of the past are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// Train, 18 months of embargo, validate, test on later months and other companies.
+    Holdout,
+    /// The same from several origins.
+    Rolling,
+    /// As published in March 2024, for comparison only.
+    Lenient,
+}
+
+impl Protocol {
+    /// Name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Holdout => "holdout",
+            Self::Rolling => "rolling",
+            Self::Lenient => "lenient",
+        }
+    }
+}
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelKind {
+    /// Boosted trees.
+    Lightgbm,
+    /// Logistic regression.
+    Logistic,
+    /// Random forest.
+    RandomForest,
+    /// Debt above one month of contributions for three months.
+    Rule,
+}
+
+impl ModelKind {
+    /// Name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lightgbm => "lightgbm",
+            Self::Logistic => "logistic",
+            Self::RandomForest => "random-forest",
+            Self::Rule => "rule",
+        }
+    }
+}
+
 /// Arguments of `train`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sf train --batch 2511 --protocol rolling
+  sf train --frame panel.parquet --entity siren --time month --label failed --out result")]
 pub struct Train {
     /// Batch whose features are learnt from.
     #[arg(long, required_unless_present = "frame")]
     pub batch: Option<BatchKey>,
-    /// holdout, rolling or lenient.
-    #[arg(long, default_value = "holdout")]
-    pub protocol: String,
-    /// lightgbm, logistic, random-forest or rule.
-    #[arg(long, default_value = "lightgbm")]
-    pub model: String,
+    /// How the rows of the past are split.
+    #[arg(long, value_enum, default_value = "holdout")]
+    pub protocol: Protocol,
+    /// What is trained.
+    #[arg(long, value_enum, default_value = "lightgbm")]
+    pub model: ModelKind,
     /// Learn from this Parquet file instead; nothing is registered.
     #[arg(long, requires_all = ["entity", "time", "label", "out"])]
     pub frame: Option<PathBuf>,
     /// Column of the entity.
-    #[arg(long)]
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
     pub entity: Option<String>,
     /// Column of the time.
-    #[arg(long)]
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
     pub time: Option<String>,
     /// Column of the outcome, 0 or 1.
-    #[arg(long)]
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
     pub label: Option<String>,
-    /// Folder for predictions and metrics.
-    #[arg(long)]
+    /// Folder for the figures: with --frame predictions.csv and metrics.json, otherwise card.html and metrics.json.
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
@@ -285,7 +352,7 @@ pub enum Models {
 pub struct Score {
     /// Companies.
     #[arg(required_unless_present = "batch")]
-    pub sirens: Vec<String>,
+    pub sirens: Vec<Siren>,
     /// Say why.
     #[arg(long)]
     pub explain: bool,
@@ -321,7 +388,7 @@ pub enum Lists {
         #[command(flatten)]
         selection: Selection,
         /// Entries shown at most.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
     /// What changed from a list to another.
@@ -353,6 +420,7 @@ pub enum Lists {
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: sf run /deliveries/2511 --batch 2511")]
 pub struct Run {
     /// Folder of the delivery.
     pub delivery: PathBuf,
@@ -367,12 +435,12 @@ pub struct Run {
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct Up {
-    /// gRPC address.
-    #[arg(long, default_value = "127.0.0.1:7000")]
-    pub listen: std::net::SocketAddr,
-    /// Address of /healthz, /readyz and /metrics.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub admin: std::net::SocketAddr,
+    /// gRPC address; port 0 takes a free one [default: that of the configuration, 127.0.0.1:7000 without].
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// Address of /healthz, /readyz and /metrics [default: that of the configuration, a free port without].
+    #[arg(long)]
+    pub admin: Option<SocketAddr>,
 }
 
 #[cfg(test)]
@@ -396,9 +464,15 @@ mod tests {
             "sf features get 12",
             "sf lists show latest --department 20",
             "sf score",
+            "sf score 12",
+            "sf lists show latest --limit 0",
+            "sf train --batch 2511 --protocol kfold",
+            "sf train --frame f.parquet --entity e",
+            "sf train --batch 2511 --label y",
+            "sf --server scoring=http://s doctor",
         ] {
             assert_eq!(parse(bad).unwrap_err().exit_code(), 2, "{bad}");
         }
-        assert!(parse("sf train --frame f.parquet --entity e").is_err());
+        assert!(parse("sf train --frame f.parquet --entity e --time t --label l --out d").is_ok());
     }
 }

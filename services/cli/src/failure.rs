@@ -1,32 +1,52 @@
-//! How a command fails: the code, what is wrong, where to read more; never a debug dump.
+//! How a command fails: the code, what is wrong, what to do; never a debug dump.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use service_kit::error::{ErrorCode, ServiceError};
 use tonic::Status;
 
+use crate::advice;
+
+/// As shells report a program that a closed pipe ended.
+const BROKEN_PIPE: u8 = 141;
+
 /// A failed command.
 #[derive(Debug)]
 pub struct Failure {
-    /// What is wrong, one entry for each thing.
+    /// What is wrong, one entry for each thing; none when there is nobody left to tell.
     errors: Vec<ServiceError>,
     exit: u8,
 }
 
 impl Failure {
     /// Several things are wrong.
-    pub fn several(errors: Vec<ServiceError>) -> Self {
+    pub const fn several(errors: Vec<ServiceError>) -> Self {
         Self { errors, exit: 1 }
     }
 
     /// An argument cannot be used: exit code 2.
-    pub fn usage(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { errors: vec![ServiceError::new(code, message)], exit: 2 }
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { errors: vec![ServiceError::new(ErrorCode::InvalidArgument, message)], exit: 2 }
     }
 
-    /// Prints the errors; gives the exit code.
+    /// A file that cannot be written.
+    pub fn file(path: &Path, error: &io::Error) -> Self {
+        ServiceError::new(ErrorCode::InvalidArgument, format!("{}: {error}", path.display())).into()
+    }
+
+    /// The code of the first thing.
+    #[cfg(test)]
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.errors.first().map(ServiceError::code)
+    }
+
+    /// Prints the errors, and once for each kind what to do; gives the exit code.
     #[allow(clippy::print_stderr, reason = "a command line speaks to a person")]
     pub fn report(self) -> ExitCode {
+        let mut told = BTreeSet::new();
         for error in &self.errors {
             eprintln!("error[{}]: {}", error.code(), error.message());
             let mut fields: Vec<_> = error.fields().iter().filter(|(name, _)| *name != "field").collect();
@@ -34,7 +54,11 @@ impl Failure {
             for (name, value) in fields {
                 eprintln!("  {name}: {value}");
             }
-            eprintln!("  see docs/errors/{}.md", error.code());
+            if told.insert(error.code().as_str()) {
+                for item in advice::of(error.code()) {
+                    eprintln!("  - {item}");
+                }
+            }
         }
         ExitCode::from(self.exit)
     }
@@ -52,8 +76,12 @@ impl From<Status> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        ServiceError::new(ErrorCode::InvalidArgument, error.to_string()).into()
+/// A failure of standard output: a reader that had enough, as `head` does, is told nothing.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { errors: Vec::new(), exit: BROKEN_PIPE };
+        }
+        ServiceError::new(ErrorCode::InvalidArgument, format!("standard output: {error}")).into()
     }
 }

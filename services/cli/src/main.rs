@@ -1,11 +1,15 @@
 //! `sf`: the command line, and all services in one process.
 
+mod advice;
 mod args;
 mod commands;
+mod config;
 mod connect;
 mod failure;
+mod job;
 mod output;
 mod progress;
+mod servers;
 
 use std::process::ExitCode;
 

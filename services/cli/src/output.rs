@@ -3,7 +3,7 @@
 use std::io::{Write, stdout};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent};
 use serde_json::Value;
 
 use crate::args::Format;
@@ -63,9 +63,18 @@ impl Output {
 
     fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        if std::env::var_os("COLUMNS").is_none() && table.width().is_none() {
-            table.set_width(150);
+        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        for line in [
+            TableComponent::TopBorder,
+            TableComponent::HorizontalLines,
+            TableComponent::MiddleIntersections,
+            TableComponent::TopBorderIntersections,
+        ] {
+            table.remove_style(line);
+        }
+        // Folded to the width of a terminal; whole in a file or a pipe.
+        if table.width().is_some() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
         }
         table.set_header(self.header.iter().map(|name| name.trim_start_matches('#')));
         for row in &self.rows {

@@ -1,107 +1,90 @@
-//! Waiting for an operation: a bar on a terminal, plain lines otherwise. A service that restarts is waited for.
+//! What is said while something runs: a bar on a terminal, plain lines otherwise, nothing with `--quiet`.
 
+use std::cell::RefCell;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use api::common::OperationProgress;
-use api::google::longrunning::{GetOperationRequest, Operation, operation};
 use indicatif::{ProgressBar, ProgressStyle};
-use prost::Message;
-use service_kit::error::{ErrorCode, ServiceError};
-use tokio::time::sleep;
-use tonic::transport::Channel;
 
-use crate::connect::Clients;
-use crate::failure::Failure;
+/// Between two plain lines about the same thing.
+const EVERY: Duration = Duration::from_secs(5);
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(150);
-/// How long a service may be away before the wait is given up.
-const AWAY: Duration = Duration::from_mins(3);
-
-/// Waits until the operation ends; gives its response.
-pub async fn wait<Res: Message + Default>(channel: &Channel, started: Operation, quiet: bool) -> Result<Res, Failure> {
-    let shown = Shown::new(quiet);
-    let name = started.name.clone();
-    let mut operation = started;
-    let mut away: Option<Instant> = None;
-    while !operation.done {
-        shown.update(&operation);
-        sleep(LOOK).await;
-        match Clients::operations(channel).get_operation(GetOperationRequest { name: name.clone() }).await {
-            Ok(reply) => {
-                operation = reply.into_inner();
-                away = None;
-            }
-            Err(status) => {
-                let error = ServiceError::from_status(&status);
-                let waiting = away.get_or_insert_with(Instant::now).elapsed();
-                let passing = matches!(error.code(), ErrorCode::Unreachable | ErrorCode::StorageUnavailable | ErrorCode::Internal);
-                if !passing || waiting > AWAY {
-                    return Err(error.into());
-                }
-                sleep(Duration::from_millis(500)).await;
-            }
-        }
-    }
-    shown.finish();
-    match operation.result {
-        Some(operation::Result::Response(any)) => Res::decode(any.value.as_slice())
-            .map_err(|error| ServiceError::new(ErrorCode::Internal, format!("the response of {name} cannot be read: {error}")).into()),
-        Some(operation::Result::Error(status)) => Err(ServiceError::from_rpc(&status).into()),
-        None => Err(ServiceError::new(ErrorCode::Internal, format!("{name} ended without a result")).into()),
-    }
+/// How far something is.
+pub struct Progress {
+    shown: Shown,
 }
 
-/// Starts a job, again and again while the service is away.
-pub async fn start<F, Fut>(mut call: F) -> Result<Operation, Failure>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<tonic::Response<Operation>, tonic::Status>>,
-{
-    let begun = Instant::now();
-    loop {
-        match call().await {
-            Ok(reply) => return Ok(reply.into_inner()),
-            Err(status) => {
-                let error = ServiceError::from_status(&status);
-                if error.code() != ErrorCode::Unreachable || begun.elapsed() > Duration::from_secs(20) {
-                    return Err(error.into());
-                }
-                sleep(Duration::from_millis(500)).await;
-            }
-        }
-    }
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines(RefCell<Line>),
 }
 
-struct Shown {
-    bar: Option<ProgressBar>,
+/// The last line printed.
+struct Line {
+    message: String,
+    at: Instant,
 }
 
-impl Shown {
-    fn new(quiet: bool) -> Self {
-        let bar = (!quiet && stderr().is_terminal()).then(|| {
+impl Progress {
+    /// Starts to tell, on standard error.
+    pub fn new(quiet: bool) -> Self {
+        let shown = if quiet {
+            Shown::Nothing
+        } else if stderr().is_terminal() {
             let bar = ProgressBar::new(0);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:28} {wide_bar} {pos}/{len}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:40!} {wide_bar} {pos}/{len}") {
                 bar.set_style(style);
             }
-            bar
-        });
-        Self { bar }
+            Shown::Bar(bar)
+        } else {
+            Shown::Lines(RefCell::new(Line { message: String::new(), at: Instant::now() }))
+        };
+        Self { shown }
     }
 
-    fn update(&self, operation: &Operation) {
-        let Some(bar) = &self.bar else { return };
-        let progress = operation.metadata.as_ref().and_then(|any| OperationProgress::decode(any.value.as_slice()).ok()).unwrap_or_default();
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-        bar.set_message(if progress.message.is_empty() { progress.kind } else { progress.message });
-        bar.tick();
+    /// `done` of `total` (0 when not known) `unit`s, doing `message`.
+    #[allow(clippy::print_stderr, reason = "a command line speaks to a person")]
+    pub fn tell(&self, message: &str, done: u64, total: u64, unit: &str) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                bar.set_length(total);
+                bar.set_position(done);
+                bar.set_message(message.to_owned());
+                bar.tick();
+            }
+            Shown::Lines(line) => {
+                let mut line = line.borrow_mut();
+                if line.message == message && line.at.elapsed() < EVERY {
+                    return;
+                }
+                *line = Line { message: message.to_owned(), at: Instant::now() };
+                eprintln!("{}", plain(message, done, total, unit));
+            }
+        }
     }
+}
 
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
+    }
+}
+
+fn plain(message: &str, done: u64, total: u64, unit: &str) -> String {
+    if total == 0 { format!("... {message}") } else { format!("... {message}: {done} of {total} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lines_say_how_far_it_is() {
+        assert_eq!(plain("features", 20, 380, "companies"), "... features: 20 of 380 companies");
+        assert_eq!(plain("starting", 0, 0, ""), "... starting");
     }
 }

@@ -49,11 +49,11 @@ impl IngestionService for Ingestion {
 
     async fn import_batch(&self, request: Request<ImportBatchRequest>) -> Result<Response<Operation>, Status> {
         let request = request.into_inner();
-        checked_batch(&request.batch)?;
+        let batch = checked_batch(&request.batch)?;
         for name in &request.sources {
             name.parse::<Source>().map_err(|error| invalid("sources", error.to_string()))?;
         }
-        Ok(Response::new(self.context.jobs.start(IMPORT, &request).await?))
+        Ok(Response::new(self.context.jobs.start_alone(IMPORT, &batch.to_string(), &request).await?))
     }
 
     async fn list_batches(&self, _: Request<ListBatchesRequest>) -> Result<Response<ListBatchesResponse>, Status> {

@@ -100,17 +100,27 @@ impl Jobs {
     pub async fn start(&self, kind: Kind, request: &impl Message) -> Result<Operation, ServiceError> {
         let request = request.encode_to_vec();
         let id = hex::encode(&Sha256::digest([kind.name.as_bytes(), &request].concat())[..8]);
+        self.start_named(kind, &id, &hex::encode(&request)).await
+    }
+
+    /// The same for jobs that would undo each other's work: one of this kind runs at a time on a subject, for example a
+    /// batch. Fails with `OperationBusy` while one of another request runs.
+    pub async fn start_alone(&self, kind: Kind, subject: &str, request: &impl Message) -> Result<Operation, ServiceError> {
+        self.start_named(kind, subject, &hex::encode(request.encode_to_vec())).await
+    }
+
+    async fn start_named(&self, kind: Kind, id: &str, request: &str) -> Result<Operation, ServiceError> {
         let name = format!("operations/{}/{}-{id}", kind.service, kind.name);
         loop {
             let stored = self.read(&name).await?;
             if let Some((record, _)) = stored.as_ref().filter(|(record, _)| record.state == State::Running) {
-                return Ok(record.operation(kind.response));
+                return if record.request == request { Ok(record.operation(kind.response)) } else { Err(busy(&name)) };
             }
             let record = Record {
                 name: name.clone(),
                 kind: kind.name.to_owned(),
                 run: stored.as_ref().map_or(0, |(record, _)| record.run) + 1,
-                request: hex::encode(&request),
+                request: request.to_owned(),
                 state: State::Running,
                 owner: self.inner.owner.clone(),
                 lease_until: self.lease_end(),
@@ -327,6 +337,11 @@ fn not_found(name: &str) -> ServiceError {
     ServiceError::new(ErrorCode::OperationNotFound, format!("there is no operation '{name}'")).with("operation", name)
 }
 
+fn busy(name: &str) -> ServiceError {
+    let message = format!("{name} is running for another request: wait for its end, or cancel it, then ask again");
+    ServiceError::new(ErrorCode::OperationBusy, message).with("operation", name)
+}
+
 fn crashed(error: &tokio::task::JoinError) -> ServiceError {
     ServiceError::new(ErrorCode::OperationCrashed, format!("the job stopped on a defect of the program: {error}"))
 }
@@ -391,6 +406,18 @@ mod tests {
         jobs.start(ECHO, &chunk("a")).await.unwrap();
         ended(&jobs, &first.name).await;
         assert_eq!(runs.load(Ordering::SeqCst), 2, "once ended it may run again");
+    }
+
+    #[tokio::test]
+    async fn jobs_that_would_undo_each_other_run_one_at_a_time() {
+        let (_folder, lake) = lake();
+        let jobs = process(&lake, 300, &Arc::default());
+        let first = jobs.start_alone(ECHO, "2511", &chunk("a")).await.unwrap();
+        assert_eq!(jobs.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name, first.name, "the same request joins");
+        assert_eq!(jobs.start_alone(ECHO, "2511", &chunk("b")).await.unwrap_err().code(), ErrorCode::OperationBusy);
+        jobs.start_alone(ECHO, "2512", &chunk("b")).await.unwrap();
+        ended(&jobs, &first.name).await;
+        jobs.start_alone(ECHO, "2511", &chunk("b")).await.unwrap();
     }
 
     #[tokio::test]

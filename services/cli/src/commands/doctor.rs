@@ -1,6 +1,5 @@
 //! `sf doctor`: is everything in place, and what to do if not.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use api::features::{GetFreshnessRequest, ListFeaturesRequest};
@@ -14,6 +13,7 @@ use service_kit::error::{ErrorCode, ServiceError};
 use tonic::Status;
 
 use super::Session;
+use crate::config::Configuration;
 use crate::connect;
 use crate::failure::Failure;
 use crate::output::{Output, count};
@@ -38,11 +38,11 @@ impl Verdict {
 
 type Check = (Verdict, &'static str, String);
 
-pub async fn doctor(session: &Session, data: &Path, embedded: bool) -> Result<ExitCode, Failure> {
+pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result<ExitCode, Failure> {
     let mut checks: Vec<Check> = Vec::new();
-    if embedded {
-        checks.push(storage(data).await);
-        checks.extend(redis(data).await);
+    if let Some(config) = config {
+        checks.push(storage(config).await);
+        checks.extend(redis(config).await);
     }
     let clients = &session.clients;
     checks.push(reply("ingestion", clients.ingestion().list_batches(ListBatchesRequest::default()).await, |batches| {
@@ -96,9 +96,9 @@ fn reply<T>(what: &'static str, reply: Result<tonic::Response<T>, Status>, descr
 }
 
 /// Writes, reads, swaps and removes a scratch document.
-async fn storage(data: &Path) -> Check {
+async fn storage(config: &Configuration) -> Check {
     let check = async {
-        let lake = connect::open_lake(&connect::configuration(data)?)?;
+        let lake = connect::open_lake(config)?;
         let pointers = lake.pointers();
         let known = pointers.read::<u64>("doctor").await?;
         let next = known.as_ref().map_or(0, |(value, _)| value + 1);
@@ -115,8 +115,8 @@ async fn storage(data: &Path) -> Check {
     }
 }
 
-async fn redis(data: &Path) -> Option<Check> {
-    let url = connect::configuration(data).ok()?.online.redis_url?;
+async fn redis(config: &Configuration) -> Option<Check> {
+    let url = config.online.redis_url.clone()?;
     let generation = async { RedisStore::connect(&url)?.generation().await };
     Some(match generation.await {
         Ok(Some(generation)) => (Verdict::Ok, "Redis", format!("generation {generation}")),

@@ -13,8 +13,8 @@ use tonic::Streaming;
 use super::Session;
 use crate::args::Features;
 use crate::failure::Failure;
+use crate::job;
 use crate::output::{Output, count, number};
-use crate::progress;
 
 fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
@@ -105,12 +105,11 @@ async fn catalogue(session: &Session) -> Result<Output, Failure> {
 pub async fn build(session: &Session, batch: BatchKey, from: Option<Month>) -> Result<BuildReport, Failure> {
     let request = BuildFeaturesRequest { batch: batch.to_string(), from_month: text(from) };
     let client = session.clients.features();
-    let operation = progress::start(|| {
+    let call = || {
         let (mut client, request) = (client.clone(), request.clone());
         async move { client.build_features(request).await }
-    })
-    .await?;
-    progress::wait(&session.clients.features, operation, session.quiet).await
+    };
+    job::run(&session.clients.features, &session.waiting, session.quiet, call).await
 }
 
 /// What a build did.

@@ -14,8 +14,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::Session;
 use crate::args::Ingest;
 use crate::failure::Failure;
+use crate::job;
 use crate::output::{Output, count, number};
-use crate::progress;
 
 /// Bytes of a piece of an upload.
 const PIECE: usize = 256 * 1024;
@@ -35,12 +35,11 @@ pub async fn ingest(session: &Session, arguments: &Ingest) -> Result<(), Failure
 /// Imports uploaded files and prints the report. Fails unless every file was read and every source committed.
 pub async fn import(session: &Session, request: ImportBatchRequest) -> Result<(), Failure> {
     let client = session.clients.ingestion();
-    let operation = progress::start(|| {
+    let call = || {
         let (mut client, request) = (client.clone(), request.clone());
         async move { client.import_batch(request).await }
-    })
-    .await?;
-    let report: ImportReport = progress::wait(&session.clients.ingestion, operation, session.quiet).await?;
+    };
+    let report: ImportReport = job::run(&session.clients.ingestion, &session.waiting, session.quiet, call).await?;
     print(&report).print(session.format)?;
     let errors: Vec<ServiceError> = report.files.iter().filter(|file| !file.error_code.is_empty()).map(failure).collect();
     if errors.is_empty() { Ok(()) } else { Err(Failure::several(errors)) }

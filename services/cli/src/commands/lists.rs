@@ -5,7 +5,6 @@ use api::lists::{
     RankedListFilter, RollbackListRequest,
 };
 use serde_json::{Value, json};
-use service_kit::error::ErrorCode;
 
 use super::Session;
 use super::features::save;
@@ -48,10 +47,7 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
         Lists::Export { id, out, selection } => {
             let format = out.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
             if !["csv", "xlsx", "parquet"].contains(&format.as_str()) {
-                return Err(Failure::usage(
-                    ErrorCode::InvalidArgument,
-                    format!("{}: the file must end in .csv, .xlsx or .parquet", out.display()),
-                ));
+                return Err(Failure::usage(format!("{}: the file must end in .csv, .xlsx or .parquet", out.display())));
             }
             let chunks = client.export_list(ExportListRequest { id, format, filter: Some(filter(&selection)) }).await?.into_inner();
             let size = save(chunks, &out).await?;

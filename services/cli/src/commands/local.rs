@@ -40,7 +40,7 @@ pub fn parse(arguments: &Parse) -> Result<ExitCode, Failure> {
     let name = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let source: Source = match arguments.source.or_else(|| sources::detect(&name)) {
         Some(source) => source,
-        None => return Err(Failure::usage(ErrorCode::UnknownFile, format!("'{name}' is the name of no source: say which with --source"))),
+        None => return Err(Failure::usage(format!("'{name}' is the name of no source: say which with --source"))),
     };
     let unreadable = |error: std::io::Error| ServiceError::new(ErrorCode::UnreadableFile, format!("{}: {error}", arguments.file.display()));
     let file = File::open(&arguments.file).map_err(unreadable)?;

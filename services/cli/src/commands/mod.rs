@@ -14,44 +14,83 @@ mod up;
 use std::process::ExitCode;
 
 use crate::args::{Arguments, Format, Verb};
+use crate::config::{self, Configuration};
 use crate::connect::Clients;
 use crate::failure::Failure;
+use crate::job::{self, Waiting};
 
 /// What a command needs besides its own arguments.
 pub struct Session {
     /// Clients of the services.
     pub clients: Clients,
+    /// Configuration of the services when they run in this process.
+    pub config: Option<Configuration>,
+    /// The operation that is waited for.
+    pub waiting: Waiting,
     /// How results are printed.
     pub format: Format,
     /// No progress.
     pub quiet: bool,
 }
 
+/// As shells report a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// Runs a verb.
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let filter = std::env::var("SF_LOG").unwrap_or_else(|_| if matches!(arguments.verb, Verb::Up(_)) { "info" } else { "warn" }.to_owned());
+    let up = matches!(arguments.verb, Verb::Up(_));
+    let filter = std::env::var("SF_LOG").unwrap_or_else(|_| if up { "info" } else { "warn" }.to_owned());
     let telemetry = service_kit::config::TelemetryConfig { filter, ..Default::default() };
     service_kit::telemetry::init(&telemetry)?;
     match &arguments.verb {
         Verb::Datagen(datagen) => return local::datagen(datagen).map(|()| ExitCode::SUCCESS),
         Verb::Parse(parse) => return local::parse(parse),
         Verb::Train(train) if train.frame.is_some() => return models::external(train, arguments.format).map(|()| ExitCode::SUCCESS),
-        Verb::Up(up) => return up::up(&arguments, up).await.map(|()| ExitCode::SUCCESS),
+        Verb::Up(up) => return up::up(&config::load(&arguments)?, up).await.map(|()| ExitCode::SUCCESS),
         _ => {}
     }
-    let session = Session { clients: Clients::open(&arguments).await?, format: arguments.format, quiet: arguments.quiet };
-    match arguments.verb {
-        Verb::Ingest(ingest) => ingest::ingest(&session, &ingest).await?,
-        Verb::Batches(batches) => batches::batches(&session, batches).await?,
-        Verb::Perimeter(perimeter) => batches::perimeter(&session, perimeter).await?,
-        Verb::Features(features) => features::features(&session, features).await?,
-        Verb::Train(train) => models::train(&session, &train).await?,
-        Verb::Models(models) => models::models(&session, models).await?,
-        Verb::Score(score) => score::score(&session, score).await?,
-        Verb::Lists(lists) => lists::lists(&session, lists).await?,
-        Verb::Run(run) => run::run(&session, &run).await?,
-        Verb::Doctor => return doctor::doctor(&session, &arguments.data, arguments.server.is_none()).await,
+    let (clients, config) = match &arguments.server {
+        Some(servers) => (Clients::remote(servers)?, None),
+        None => {
+            let config = config::load(&arguments)?;
+            (Clients::embedded(&config).await?, Some(config))
+        }
+    };
+    let session = Session { clients, config, waiting: Waiting::default(), format: arguments.format, quiet: arguments.quiet };
+    tokio::select! {
+        done = verb(&session, arguments.verb) => done,
+        Ok(()) = tokio::signal::ctrl_c() => Ok(interrupted(&session).await),
+    }
+}
+
+async fn verb(session: &Session, verb: Verb) -> Result<ExitCode, Failure> {
+    match verb {
+        Verb::Ingest(ingest) => ingest::ingest(session, &ingest).await?,
+        Verb::Batches(batches) => batches::batches(session, batches).await?,
+        Verb::Perimeter(perimeter) => batches::perimeter(session, perimeter).await?,
+        Verb::Features(features) => features::features(session, features).await?,
+        Verb::Train(train) => models::train(session, &train).await?,
+        Verb::Models(models) => models::models(session, models).await?,
+        Verb::Score(score) => score::score(session, score).await?,
+        Verb::Lists(lists) => lists::lists(session, lists).await?,
+        Verb::Run(run) => run::run(session, &run).await?,
+        Verb::Doctor => return doctor::doctor(session, session.config.as_ref()).await,
         Verb::Datagen(_) | Verb::Parse(_) | Verb::Up(_) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// After Ctrl-C: a job of this process is cancelled, so that nothing says it still runs; that of a service goes on.
+#[allow(clippy::print_stderr, reason = "a command line speaks to a person")]
+async fn interrupted(session: &Session) -> ExitCode {
+    if let Some((channel, name)) = session.waiting.get() {
+        if session.config.is_none() {
+            eprintln!("interrupted: {name} goes on in its service; the same command joins it");
+        } else if job::cancel(&channel, &name).await {
+            eprintln!("interrupted: {name} is cancelled, what was committed before stays");
+        } else {
+            eprintln!("interrupted: {name} ends with this process, and another one may take it over");
+        }
+    }
+    ExitCode::from(INTERRUPTED)
 }

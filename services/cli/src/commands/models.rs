@@ -5,40 +5,45 @@ use std::io::{Write, stdout};
 use api::training::{Evaluation, GetModelCardRequest, GetModelRequest, ListModelsRequest, Model, PromoteModelRequest, TrainModelRequest};
 use domain::BatchKey;
 use serde_json::json;
-use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::error::ServiceError;
 
 use super::Session;
-use crate::args::{Format, Models, Train};
+use crate::args::{Format, ModelKind, Models, Protocol, Train};
 use crate::failure::Failure;
+use crate::job;
 use crate::output::{Output, number};
-use crate::progress;
 
 /// Said under every table of figures.
 const CAUTION: &str =
     "Measured on the data of this delivery. On invented data these figures prove the plumbing, never the worth of the model.";
 
 pub async fn train(session: &Session, arguments: &Train) -> Result<(), Failure> {
-    let Some(batch) = arguments.batch else { return Err(Failure::usage(ErrorCode::InvalidArgument, "--batch is needed")) };
-    let model = learn(session, batch, &arguments.protocol, &arguments.model, false).await?;
+    let Some(batch) = arguments.batch else { return Err(Failure::usage("--batch is needed")) };
+    let model = learn(session, batch, arguments.protocol, arguments.model, false).await?;
     evaluation(&model).print(session.format)
 }
 
 /// Trains a model.
-pub async fn learn(session: &Session, batch: BatchKey, protocol: &str, kind: &str, promote_if_none: bool) -> Result<Model, Failure> {
+pub async fn learn(
+    session: &Session,
+    batch: BatchKey,
+    protocol: Protocol,
+    kind: ModelKind,
+    promote_if_none: bool,
+) -> Result<Model, Failure> {
     let request = TrainModelRequest {
         batch: batch.to_string(),
-        protocol: protocol.to_owned(),
-        model: kind.to_owned(),
+        protocol: protocol.name().to_owned(),
+        model: kind.name().to_owned(),
         force: false,
         promote_if_none,
     };
     let client = session.clients.training();
-    let operation = progress::start(|| {
+    let call = || {
         let (mut client, request) = (client.clone(), request.clone());
         async move { client.train_model(request).await }
-    })
-    .await?;
-    progress::wait(&session.clients.training, operation, session.quiet).await
+    };
+    job::run(&session.clients.training, &session.waiting, session.quiet, call).await
 }
 
 /// Figures of a model and of those it is compared with.
@@ -120,7 +125,7 @@ pub async fn models(session: &Session, verb: Models) -> Result<(), Failure> {
         Models::Card { id, out } => {
             let html = client.get_model_card(GetModelCardRequest { id }).await?.into_inner().html;
             match out {
-                Some(path) => std::fs::write(path, html)?,
+                Some(path) => std::fs::write(&path, html).map_err(|error| Failure::file(&path, &error))?,
                 None => stdout().lock().write_all(&html)?,
             }
             Ok(())
@@ -133,7 +138,7 @@ pub fn external(arguments: &Train, format: Format) -> Result<(), Failure> {
     let (Some(frame), Some(entity), Some(time), Some(label), Some(out)) =
         (&arguments.frame, &arguments.entity, &arguments.time, &arguments.label, &arguments.out)
     else {
-        return Err(Failure::usage(ErrorCode::InvalidArgument, "--frame needs --entity, --time, --label and --out"));
+        return Err(Failure::usage("--frame needs --entity, --time, --label and --out"));
     };
     let columns = training::external::Columns { entity: entity.clone(), time: time.clone(), label: label.clone() };
     let threads = training::Settings::default().threads;

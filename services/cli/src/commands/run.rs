@@ -7,7 +7,7 @@ use api::training::GetModelRequest;
 use service_kit::error::{ErrorCode, ServiceError};
 
 use super::{Session, features, ingest, lists, models, score};
-use crate::args::{Format, Run, Selection};
+use crate::args::{Format, ModelKind, Protocol, Run, Selection};
 use crate::failure::Failure;
 
 /// Entries shown at the end.
@@ -38,7 +38,8 @@ pub async fn run(session: &Session, arguments: &Run) -> Result<(), Failure> {
         }
         Err(status) if ServiceError::from_status(&status).code() == ErrorCode::NoChampion => {
             let stage = Stage::new(session, "Training, honest protocol");
-            models::evaluation(&models::learn(session, batch, "holdout", "lightgbm", true).await?).print(session.format)?;
+            models::evaluation(&models::learn(session, batch, Protocol::Holdout, ModelKind::Lightgbm, true).await?)
+                .print(session.format)?;
             stage.done();
         }
         Err(status) => return Err(status.into()),

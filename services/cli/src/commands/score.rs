@@ -3,15 +3,15 @@
 use api::common::AlertLevel;
 use api::lists::{BuildListRequest, DetectionList};
 use api::scoring::{BatchScoreCompaniesRequest, ExplainScoreRequest, Score, ScoreExplanation, score_result};
-use domain::BatchKey;
+use domain::{BatchKey, Siren};
 use serde_json::{Value, json};
 use service_kit::error::{ErrorCode, ServiceError};
 
 use super::{Session, lists};
 use crate::args::Score as Arguments;
 use crate::failure::Failure;
+use crate::job;
 use crate::output::{Output, number};
-use crate::progress;
 
 pub async fn score(session: &Session, arguments: Arguments) -> Result<(), Failure> {
     if let Some(batch) = arguments.batch {
@@ -20,7 +20,7 @@ pub async fn score(session: &Session, arguments: Arguments) -> Result<(), Failur
     if arguments.explain {
         return explain(session, &arguments.sirens).await;
     }
-    let request = BatchScoreCompaniesRequest { sirens: arguments.sirens };
+    let request = BatchScoreCompaniesRequest { sirens: arguments.sirens.iter().map(ToString::to_string).collect() };
     let results = session.clients.scoring().batch_score_companies(request).await?.into_inner().results;
     let (mut rows, mut documents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for result in results {
@@ -96,19 +96,19 @@ pub fn level_fr(level: i32, reason: &str) -> String {
     }
 }
 
-async fn explain(session: &Session, sirens: &[String]) -> Result<(), Failure> {
+async fn explain(session: &Session, sirens: &[Siren]) -> Result<(), Failure> {
     let mut documents = Vec::new();
     let mut rows = Vec::new();
     let mut notes = Vec::new();
     for siren in sirens {
-        let explained = session.clients.scoring().explain_score(ExplainScoreRequest { siren: siren.clone() }).await?.into_inner();
+        let explained = session.clients.scoring().explain_score(ExplainScoreRequest { siren: siren.to_string() }).await?.into_inner();
         notes.extend(explained.score.as_ref().map(|score| {
             format!("{} : {} ({})", score.siren, percent(score.probability), level_fr(score.alert_level, &score.out_of_scope_reason))
         }));
         notes.extend(explained.reasons.iter().map(|reason| format!("  {reason}")));
         let points = |points: f64| format!("{points:+.1}").replace('.', ",");
         rows.push(vec![
-            siren.clone(),
+            siren.to_string(),
             "niveau moyen".to_owned(),
             points(explained.base_percentage_points),
             number(explained.base_value, 3),
@@ -117,7 +117,7 @@ async fn explain(session: &Session, sirens: &[String]) -> Result<(), Failure> {
             explained
                 .groups
                 .iter()
-                .map(|group| vec![siren.clone(), group.label_fr.clone(), points(group.percentage_points), number(group.log_odds, 3)]),
+                .map(|group| vec![siren.to_string(), group.label_fr.clone(), points(group.percentage_points), number(group.log_odds, 3)]),
         );
         documents.push(explanation(&explained));
     }
@@ -144,10 +144,9 @@ fn explanation(explained: &ScoreExplanation) -> Value {
 pub async fn build(session: &Session, batch: BatchKey, publish: bool) -> Result<DetectionList, Failure> {
     let request = BuildListRequest { batch: batch.to_string(), publish };
     let client = session.clients.lists();
-    let operation = progress::start(|| {
+    let call = || {
         let (mut client, request) = (client.clone(), request.clone());
         async move { client.build_list(request).await }
-    })
-    .await?;
-    progress::wait(&session.clients.scoring, operation, session.quiet).await
+    };
+    job::run(&session.clients.scoring, &session.waiting, session.quiet, call).await
 }

@@ -1,14 +1,22 @@
 //! `sf up`: all services in one process, over TCP, for local tools.
 
-use service_kit::config::ServerConfig;
+use std::net::SocketAddr;
+
 use service_kit::server;
 
-use crate::args::{Arguments, Up};
+use crate::args::Up;
+use crate::config::Configuration;
 use crate::connect;
 use crate::failure::Failure;
 
-pub async fn up(arguments: &Arguments, up: &Up) -> Result<(), Failure> {
-    let routes = connect::routes(&arguments.data).await?;
-    let config = ServerConfig { listen: up.listen, admin: up.admin, ..ServerConfig::default() };
-    Ok(server::serve(&config, routes, &connect::service_names()).await?)
+/// Where clients look for the services when nothing says otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7000);
+
+pub async fn up(config: &Configuration, up: &Up) -> Result<(), Failure> {
+    let routes = connect::routes(config).await?;
+    let mut server = config.server.clone();
+    let default = if server.listen.port() == 0 { LISTEN } else { server.listen };
+    server.listen = up.listen.unwrap_or(default);
+    server.admin = up.admin.unwrap_or(server.admin);
+    Ok(server::serve(&server, routes, &connect::service_names()).await?)
 }
