@@ -49,12 +49,11 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Up(up) => return up::up(&config::load(&arguments)?, up).await.map(|()| ExitCode::SUCCESS),
         _ => {}
     }
-    let (clients, config) = match &arguments.server {
-        Some(servers) => (Clients::remote(servers)?, None),
-        None => {
-            let config = config::load(&arguments)?;
-            (Clients::embedded(&config).await?, Some(config))
-        }
+    let (clients, config) = if let Some(servers) = &arguments.server {
+        (Clients::remote(servers)?, None)
+    } else {
+        let config = config::load(&arguments)?;
+        (Clients::embedded(&config).await?, Some(config))
     };
     let session = Session { clients, config, waiting: Waiting::default(), format: arguments.format, quiet: arguments.quiet };
     tokio::select! {
