@@ -23,13 +23,24 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
 use thiserror::Error;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::company::{Company, State};
-use crate::files::{FILES, Lines};
+use crate::files::Lines;
 use crate::random::Macro;
 
 /// Companies made together.
 const CHUNK: u32 = 512;
+
+/// Which files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Those of the administrations.
+    Full,
+    /// Public files only, in their publishers' layouts.
+    OpenData,
+}
 
 /// What to invent.
 #[derive(Debug, Clone)]
@@ -44,6 +55,8 @@ pub struct Options {
     pub first: Month,
     /// Folder for the hidden truth, which the pipeline never reads.
     pub truth: Option<PathBuf>,
+    /// Which files.
+    pub profile: Profile,
 }
 
 impl Options {
@@ -53,7 +66,7 @@ impl Options {
             Some(month) => month,
             None => unreachable!(),
         };
-        Self { companies: 3_000, seed: 1, batch, first: FIRST, truth: None }
+        Self { companies: 3_000, seed: 1, batch, first: FIRST, truth: None, profile: Profile::Full }
     }
 }
 
@@ -95,8 +108,9 @@ pub fn write_delivery(out: &Path, options: &Options) -> Result<Summary, DatagenE
         move |source| DatagenError::Io { path, source }
     };
     fs::create_dir_all(out).map_err(at(out))?;
-    let mut writers = Vec::with_capacity(FILES.len());
-    for file in &FILES {
+    let kinds = files::files(options.profile);
+    let mut writers = Vec::with_capacity(kinds.len());
+    for file in kinds {
         let path = out.join(file.name(options.batch));
         let mut writer = FileWriter::create(&path).map_err(at(&path))?;
         writer.write(file.header(options.first, last).as_bytes()).map_err(at(&path))?;
@@ -111,16 +125,16 @@ pub fn write_delivery(out: &Path, options: &Options) -> Result<Summary, DatagenE
             .into_par_iter()
             .map(|number| {
                 let company = Company::simulate(options.seed, number, &weather);
-                let lines = files::lines(&company, options.seed, &weather);
+                let lines = files::lines(&company, options.seed, &weather, options.profile);
                 (company, lines)
             })
             .collect();
         for (company, lines) in &made {
-            for ((path, writer), text) in writers.iter_mut().zip(&lines.text) {
-                writer.write(text).map_err(at(path))?;
+            for ((path, writer), kind) in writers.iter_mut().zip(kinds) {
+                writer.write(&lines.text[*kind as usize]).map_err(at(path))?;
             }
             for (file, kind) in &lines.dirt {
-                *dirt.entry((FILES[*file].name(options.batch), *kind)).or_insert(0) += 1;
+                *dirt.entry((file.name(options.batch), *kind)).or_insert(0) += 1;
             }
             if let Some(truth) = &mut truth {
                 truth.write(company)?;
@@ -133,26 +147,38 @@ pub fn write_delivery(out: &Path, options: &Options) -> Result<Summary, DatagenE
     if let Some(truth) = truth {
         truth.finish()?;
     }
-    Ok(Summary { companies: options.companies, files: FILES.len(), dirt })
+    Ok(Summary { companies: options.companies, files: kinds.len(), dirt })
 }
 
 /// A file, compressed when its name says so.
 enum FileWriter {
     Plain(BufWriter<File>),
     Gzip(Box<GzEncoder<BufWriter<File>>>),
+    Zip(Box<ZipWriter<BufWriter<File>>>),
 }
 
 impl FileWriter {
     fn create(path: &Path) -> io::Result<Self> {
         let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
-        let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        Ok(if gzip { Self::Gzip(Box::new(GzEncoder::new(file, Compression::fast()))) } else { Self::Plain(file) })
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("gz") => Ok(Self::Gzip(Box::new(GzEncoder::new(file, Compression::fast())))),
+            Some("zip") => {
+                let mut archive = ZipWriter::new(file);
+                let inside = path.with_extension("csv").file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                // Without a moment, so that the same seed gives the same bytes.
+                let options = SimpleFileOptions::default().large_file(true).last_modified_time(zip::DateTime::default());
+                archive.start_file(inside, options)?;
+                Ok(Self::Zip(Box::new(archive)))
+            }
+            _ => Ok(Self::Plain(file)),
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(file) => file.write_all(bytes),
             Self::Gzip(file) => file.write_all(bytes),
+            Self::Zip(file) => file.write_all(bytes),
         }
     }
 
@@ -160,6 +186,7 @@ impl FileWriter {
         match self {
             Self::Plain(mut file) => file.flush(),
             Self::Gzip(file) => file.finish()?.flush(),
+            Self::Zip(file) => file.finish()?.flush(),
         }
     }
 }

@@ -28,6 +28,52 @@ pub fn parse_sas(text: &[u8]) -> Option<NaiveDate> {
     date(number(&text[5..])?, month as u32 + 1, number(&text[..2])?)
 }
 
+/// `YYYY-MM-DD`, or the same at midnight: `2025-06-30 00:00:00`.
+pub fn parse_iso_midnight(text: &[u8]) -> Option<NaiveDate> {
+    parse_iso(text.strip_suffix(b" 00:00:00").unwrap_or(text))
+}
+
+/// `MM/YYYY`: the first day of a month.
+pub fn parse_month_year(text: &[u8]) -> Option<NaiveDate> {
+    if text.len() != 7 || text[2] != b'/' {
+        return None;
+    }
+    date(number(&text[3..])?, number(&text[..2])?, 1)
+}
+
+/// The number of a day in a spreadsheet, five digits: 43466 is 2019-01-01.
+pub fn parse_spreadsheet_day(text: &[u8]) -> Option<NaiveDate> {
+    if text.len() != 5 {
+        return None;
+    }
+    NaiveDate::from_ymd_opt(1899, 12, 30)?.checked_add_days(chrono::Days::new(number(text)?.into()))
+}
+
+/// `10 décembre 2009` or `1er mars 2010`, as BODACC wrote dates; months with or without their accents.
+pub fn parse_french_words(text: &[u8]) -> Option<NaiveDate> {
+    const MONTHS: [[&str; 2]; 12] = [
+        ["janvier", "janv."],
+        ["février", "fevrier"],
+        ["mars", "mars"],
+        ["avril", "avr."],
+        ["mai", "mai"],
+        ["juin", "juin"],
+        ["juillet", "juil."],
+        ["août", "aout"],
+        ["septembre", "sept."],
+        ["octobre", "oct."],
+        ["novembre", "nov."],
+        ["décembre", "decembre"],
+    ];
+    let lower = std::str::from_utf8(text).ok()?.to_lowercase();
+    let mut words = lower.split_whitespace();
+    let (day, month, year) = (words.next()?, words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|names| names.contains(&month))?;
+    let day = number(day.trim_end_matches("er").as_bytes())?;
+    let year = Some(year).filter(|year| year.len() == 4).and_then(|year| number(year.as_bytes()))?;
+    if words.next().is_none() { date(year, month as u32 + 1, day) } else { None }
+}
+
 fn number(text: &[u8]) -> Option<u32> {
     text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
 }
@@ -39,6 +85,33 @@ fn date(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notations_of_the_past() {
+        let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day);
+        assert_eq!(parse_iso_midnight(b"2025-06-30 00:00:00"), day(2025, 6, 30));
+        assert_eq!(parse_iso_midnight(b"2025-06-30 00:00:01"), None);
+        assert_eq!(parse_month_year(b"03/2021"), day(2021, 3, 1));
+        assert_eq!(parse_month_year(b"13/2021"), None);
+        assert_eq!(parse_spreadsheet_day(b"43466"), day(2019, 1, 1));
+        assert_eq!(parse_spreadsheet_day(b"4346a"), None);
+    }
+
+    #[test]
+    fn dates_in_words() {
+        for (text, expected) in [
+            ("10 décembre 2009", Some((2009, 12, 10))),
+            ("1er mars 2010", Some((2010, 3, 1))),
+            ("15 Août 2023", Some((2023, 8, 15))),
+            ("31 février 2024", None),
+            ("le mois dernier", None),
+            ("10 décembre", None),
+            ("10 décembre 2009 ?", None),
+        ] {
+            let expected = expected.and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
+            assert_eq!(parse_french_words(text.as_bytes()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn each_notation_is_strict() {

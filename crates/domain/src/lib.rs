@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod batch;
+pub mod bodacc;
 pub mod dates;
 pub mod headcount;
 pub mod legal;

@@ -279,8 +279,10 @@ record!(CcsfDecision, Ccsf, |row| row.siret.siren(), |row, _| row.treated_on);
 /// `procol`: an event of a collective proceeding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcolEvent {
+    /// Company.
+    pub siren: Siren,
     /// Establishment named by the event; the proceeding is the company's.
-    pub siret: Siret,
+    pub siret: Option<Siret>,
     /// Day of effect.
     pub effective: NaiveDate,
     /// Which proceeding; `None` when the label names none.
@@ -290,7 +292,7 @@ pub struct ProcolEvent {
     /// The label as delivered, for what the two fields above do not say.
     pub label: String,
 }
-record!(ProcolEvent, Procol, |row| row.siret.siren(), |row, _| row.effective);
+record!(ProcolEvent, Procol, |row| row.siren, |row, _| row.effective);
 
 /// `apconso`: short-time work consumed by an establishment in a month.
 #[derive(Debug, Clone, PartialEq)]
@@ -409,6 +411,54 @@ pub struct Accounts {
     pub public: bool,
 }
 record!(Accounts, RatiosInpiBce, |row| row.siren, |row, rules| rules.accounts(row.closed_on));
+
+/// `bodacc`: a judgment of a collective proceeding, as the official bulletin announced it. A notice about several companies
+/// is a row for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Identifier of the notice: edition, number of the bulletin, number in it.
+    pub id: String,
+    /// Company.
+    pub siren: Siren,
+    /// Day of the bulletin.
+    pub published: NaiveDate,
+    /// Day of the judgment; that of the bulletin when the notice gives none.
+    pub effective: NaiveDate,
+    /// Which proceeding; `None` when the nature names none.
+    pub action: Option<ProcolAction>,
+    /// Stage announced.
+    pub stage: ProcolStage,
+    /// Family of the judgment, in words.
+    pub family: String,
+    /// Nature of the judgment, in words.
+    pub nature: String,
+    /// Identifier of the notice that this one corrects or cancels; empty when none.
+    pub replaces: String,
+    /// Whether it cancels a notice and announces nothing itself.
+    pub cancels: bool,
+}
+record!(Notice, Bodacc, |row| row.siren, |row, _| row.published);
+
+/// `admin_urssaf`: an Urssaf account and the establishment that it belongs to until a day. Files before December 2025 name
+/// accounts only (`domain/ingestion.md` §1.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLink {
+    /// Urssaf account.
+    pub account: String,
+    /// Establishment.
+    pub siret: Siret,
+    /// First day on which the account is no longer the establishment's; `None` while it is.
+    pub closed_on: Option<NaiveDate>,
+}
+record!(AccountLink, AdminUrssaf, |row| row.siret.siren(), |_, _| ALWAYS_KNOWN);
+
+/// `filter`: a company of an explicit perimeter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterEntry {
+    /// Company.
+    pub siren: Siren,
+}
+record!(FilterEntry, Filter, |row| row.siren, |_, _| ALWAYS_KNOWN);
 
 #[cfg(test)]
 mod tests {

@@ -53,11 +53,19 @@ pub enum Source {
     Paydex,
     /// DGE and INPI: financial ratios of published accounts.
     RatiosInpiBce,
+    /// DILA: judgments announced in the official bulletin.
+    Bodacc,
+    /// Urssaf: accounts and their establishments, for deliveries before December 2025.
+    AdminUrssaf,
+    /// An explicit perimeter.
+    Filter,
 }
 
 impl Source {
     /// All sources, in the order of their import.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
+        // First, since it says whose the accounts of the other files are.
+        Self::AdminUrssaf,
         Self::Sirene,
         Self::SireneUl,
         Self::SireneHisto,
@@ -72,6 +80,8 @@ impl Source {
         Self::Apdemande,
         Self::Paydex,
         Self::RatiosInpiBce,
+        Self::Bodacc,
+        Self::Filter,
     ];
 
     /// Name in tables, reports and on the command line.
@@ -91,6 +101,9 @@ impl Source {
             Self::Apdemande => "apdemande",
             Self::Paydex => "paydex",
             Self::RatiosInpiBce => "ratios_inpi_bce",
+            Self::Bodacc => "bodacc",
+            Self::AdminUrssaf => "admin_urssaf",
+            Self::Filter => "filter",
         }
     }
 

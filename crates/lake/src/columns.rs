@@ -108,6 +108,7 @@ macro_rules! optional_text_column {
     )*};
 }
 optional_text_column! {
+    Siret: |value| value.to_string(), |text| text.parse().ok();
     Department: |value| value.code().to_owned(), |text| text.parse().ok();
     LegalCategory: |value| value.to_string(), |text| LegalCategory::parse(text.as_bytes());
     HeadcountBand: |value| value.code().to_owned(), HeadcountBand::parse;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, PaymentDelay,
-    PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    AccountLink, Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, FilterEntry, Headcount,
+    LegalUnit, Notice, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::{NaiveDate, Siren};
 
@@ -52,6 +52,8 @@ pub struct PerimeterRow {
     pub included: bool,
     /// Why it is out; empty when in.
     pub reason: String,
+    /// What said how large companies are: the same for the whole batch.
+    pub basis: String,
 }
 
 /// Implements [`TableRow`] for a struct: `$key` gives its SIREN, `$path` leads to the struct that holds the fields.
@@ -177,7 +179,7 @@ source_table!(
     siren + [siret, account, case_number, created, due, duration_days, debtor, six_months, year, amount, stage, action,]
 );
 source_table!(CcsfDecision, siren + [siret, account, treated_on, stage, action]);
-source_table!(ProcolEvent, siren + [siret, effective, action, stage, label]);
+source_table!(ProcolEvent, [siren, siret, effective, action, stage, label]);
 source_table!(ShortTimeConsumption, siren + [request_id, siret, date, hours, amount, headcount]);
 source_table!(
     ShortTimeRequest,
@@ -229,6 +231,9 @@ source_table!(
         public,
     ]
 );
+source_table!(Notice, [id, siren, published, effective, action, stage, family, nature, replaces, cancels]);
+source_table!(AccountLink, siren + [account, siret, closed_on]);
+source_table!(FilterEntry, [siren]);
 
 table!(
     RejectRow,
@@ -240,7 +245,7 @@ table!(
     // Lines have no company: all sort alike and keep their order.
     |_| FIRST_SIREN
 );
-table!(PerimeterRow, "perimeter", [siren, included, reason], |row, ()| row, |row| row, PerimeterRow, |row| row.siren);
+table!(PerimeterRow, "perimeter", [siren, included, reason, basis], |row, ()| row, |row| row, PerimeterRow, |row| row.siren);
 
 const FIRST_SIREN: Siren = match Siren::from_number(0) {
     Some(siren) => siren,

@@ -13,6 +13,42 @@ pub const HEADCOUNT: u32 = 10;
 /// Months in which it must have had them.
 pub const MONTHS: i32 = 36;
 
+/// What says which companies have enough employees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeBasis {
+    /// Monthly headcounts of Urssaf.
+    Headcount,
+    /// The batch's own list of companies; for past months, headcounts.
+    Filter,
+    /// Bands of SIRENE as they are today, for deliveries of public files only. Past months are judged by them too, so that
+    /// companies that failed and lost their band are missing (decision 0011).
+    HeadcountBands,
+}
+
+impl SizeBasis {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Headcount, Self::Filter, Self::HeadcountBands];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Headcount => "headcount",
+            Self::Filter => "filter",
+            Self::HeadcountBands => "headcount_bands",
+        }
+    }
+
+    /// The basis of this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|basis| basis.code() == code)
+    }
+}
+
+/// Whether the band of SIRENE says enough employees.
+pub fn enough_by_band(unit: &LegalUnit) -> bool {
+    unit.headcount_band.is_some_and(|band| band.minimum() >= HEADCOUNT)
+}
+
 /// Why a company is out of the perimeter, in the order in which reasons are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exclusion {

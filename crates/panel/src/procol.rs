@@ -33,7 +33,14 @@ mod tests {
     }
 
     fn event(date: &str, action: ProcolAction, stage: ProcolStage) -> ProcolEvent {
-        ProcolEvent { siret: "73282932000074".parse().unwrap(), effective: day(date), action: Some(action), stage, label: String::new() }
+        ProcolEvent {
+            siren: "732829320".parse().unwrap(),
+            siret: None,
+            effective: day(date),
+            action: Some(action),
+            stage,
+            label: String::new(),
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use domain::Month;
 use domain::ProcolState;
 use domain::time_rules::TimeRules;
 
-use crate::perimeter::{self, Facts};
+use crate::perimeter::{self, Facts, SizeBasis};
 use crate::procol::state_at;
 use crate::rows::CompanyRows;
 use crate::series::open_establishments;
@@ -67,18 +67,24 @@ impl Standing {
     }
 }
 
-/// How the company stands at each month.
-pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules) -> Vec<Standing> {
+/// How the company stands at each month, its size told by `basis`.
+pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules, basis: SizeBasis) -> Vec<Standing> {
     let window = Window::new(first, last);
     let excluded = Facts::of(rows).exclusion_by_nature().is_some();
     let reached: Vec<Month> = perimeter::reached(rows).into_keys().collect();
+    let by_band = basis == SizeBasis::HeadcountBands && rows.legal_unit.as_ref().is_some_and(perimeter::enough_by_band);
+    let created = rows.legal_unit.as_ref().and_then(|unit| unit.created).map(Month::of);
     let open = open_establishments(rows, window);
     (0..window.len)
         .map(|index| {
             let month = window.month(index);
             let known = month.plus(-(rules.headcount_months as i32));
+            let enough = match basis {
+                SizeBasis::HeadcountBands => by_band && created.is_none_or(|created| created <= month),
+                SizeBasis::Headcount | SizeBasis::Filter => reached.iter().any(|reached| perimeter::counts(*reached, known)),
+            };
             Standing {
-                in_perimeter: !excluded && reached.iter().any(|reached| perimeter::counts(*reached, known)),
+                in_perimeter: !excluded && enough,
                 active: open[index].is_none_or(|open| open > 0),
                 procedure: state_at(&rows.proceedings, month.last_day()),
             }

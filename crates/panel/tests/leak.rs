@@ -9,6 +9,7 @@ use domain::records::{
 };
 use domain::time_rules::TimeRules;
 use domain::{Cents, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
+use panel::perimeter::SizeBasis;
 use panel::{Catalogue, CompanyRows, build, risk};
 use proptest::prelude::*;
 
@@ -120,7 +121,14 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
             });
             rows.ccsf.push(CcsfDecision { siret, account, treated_on: day(length), stage: "DEBUT".into(), action: "CCSF".into() });
             let (action, stage) = (ProcolAction::ALL[usize::from(e) % 3], ProcolStage::NAMED[usize::from(e) % 7]);
-            rows.proceedings.push(ProcolEvent { siret, effective: day(at), action: Some(action), stage, label: String::new() });
+            rows.proceedings.push(ProcolEvent {
+                siren: siret.siren(),
+                siret: Some(siret),
+                effective: day(at),
+                action: Some(action),
+                stage,
+                label: String::new(),
+            });
         }
         _ => rows.accounts.push(accounts(siren, day(at), amount, e)),
     }
@@ -161,7 +169,7 @@ type Compute<'a> = &'a dyn Fn(&CompanyRows, Month) -> Vec<u32>;
 fn vectors<'a>(catalogue: &'a Catalogue, rules: &'a TimeRules) -> impl Fn(&CompanyRows, Month) -> Vec<u32> + 'a {
     move |rows, month| {
         let panel = build(rows, first(), last(), rules, catalogue);
-        let standing = risk::standings(rows, first(), last(), rules)[month.since(first()) as usize];
+        let standing = risk::standings(rows, first(), last(), rules, SizeBasis::Headcount)[month.since(first()) as usize];
         let status = standing.status(standing.in_perimeter) as u32;
         panel.vector(month).iter().map(|value| value.to_bits()).chain([status]).collect()
     }

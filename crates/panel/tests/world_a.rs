@@ -11,6 +11,7 @@ use arrow::datatypes::{Date32Type, Int64Type};
 use domain::records::{CompanyHeadcount, Debit, Establishment, EstablishmentState, LegalUnit, ProcolEvent, Record};
 use domain::time_rules::TimeRules;
 use domain::{Month, NaiveDate, Siren, Siret};
+use panel::perimeter::SizeBasis;
 use panel::procol::state_at;
 use panel::{CompanyRows, Window, risk, series};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -153,7 +154,9 @@ fn labels_and_the_perimeter_of_the_time_are_those_of_the_truth() {
     let rules = TimeRules::default();
     let ours: HashMap<Siren, _> = companies()
         .into_iter()
-        .map(|rows| (rows.siren, (risk::labels(&rows, first, last, last, 18), risk::standings(&rows, first, last, &rules))))
+        .map(|rows| {
+            (rows.siren, (risk::labels(&rows, first, last, last, 18), risk::standings(&rows, first, last, &rules, SizeBasis::Headcount)))
+        })
         .collect();
     let (mut compared, mut labels_differ, mut perimeter_differs) = (0, Vec::new(), Vec::new());
     for batch in truth("labels.parquet") {

@@ -3,7 +3,7 @@
 use domain::Source;
 
 /// Exact names, lower case, without `.gz`. The names of both eras are known.
-const NAMES: [(&str, Source); 24] = [
+const NAMES: [(&str, Source); 25] = [
     ("stocketablissement_utf8_geo.csv", Source::Sirene),
     ("stocketablissement_utf8.csv", Source::Sirene),
     ("stocketablissement_utf8.zip", Source::Sirene),
@@ -12,6 +12,7 @@ const NAMES: [(&str, Source); 24] = [
     ("stockunitelegale_utf8.zip", Source::SireneUl),
     ("stocketablissementhistorique_utf8.csv", Source::SireneHisto),
     ("stocketablissementhistorique_utf8.zip", Source::SireneHisto),
+    ("sigfaible_etablissement_utf8.csv", Source::AdminUrssaf),
     ("sigfaible_effectif_siren.csv", Source::EffectifEnt),
     ("sigfaible_effectif_siret.csv", Source::Effectif),
     ("sigfaible_cotisdues.csv", Source::Cotisation),
@@ -38,7 +39,13 @@ pub fn detect(file_name: &str) -> Option<Source> {
     let exact = NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
     exact.or_else(|| is_paydex(name).then_some(Source::Paydex)).or_else(|| {
         let csv = name.ends_with(".csv");
-        if csv && name.contains("effectif_") { Some(Source::Effectif) } else { (csv && name.contains("_debits")).then_some(Source::Debit) }
+        let json = [".json", ".jsonl"].iter().any(|end| name.ends_with(end));
+        // The name of the data set of DILA, with or without what an export adds to it.
+        let bodacc = (csv || json) && (name.starts_with("annonces-commerciales") || name.starts_with("bodacc"));
+        let by_part = [("effectif_", Source::Effectif), ("_debits", Source::Debit)];
+        let part = by_part.into_iter().find(|(part, _)| csv && name.contains(part)).map(|(_, source)| source);
+        let filter = (csv && name.starts_with("filter")).then_some(Source::Filter);
+        part.or(filter).or(bodacc.then_some(Source::Bodacc))
     })
 }
 
@@ -64,6 +71,10 @@ mod tests {
             ("StockUniteLegale_utf8.zip", Some(Source::SireneUl)),
             ("E_202511151200_Retro-Paydex_20251115.csv", Some(Source::Paydex)),
             ("E_2025_Retro-Paydex_20251115.csv", None),
+            ("Sigfaible_etablissement_utf8.csv.gz", Some(Source::AdminUrssaf)),
+            ("filter_2002.csv", Some(Source::Filter)),
+            ("annonces-commerciales.jsonl.gz", Some(Source::Bodacc)),
+            ("annonces-commerciales_records.json", Some(Source::Bodacc)),
             ("sigfaible_debits.xlsx", None),
             ("notes.txt", None),
             ("", None),

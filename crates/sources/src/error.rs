@@ -19,6 +19,12 @@ pub enum FileError {
         /// Columns found.
         found: Vec<String>,
     },
+    /// The file names Urssaf accounts, and nothing says whose they are.
+    #[error(
+        "the header lacks 'Siret': files before December 2025 name accounts only, \
+         and need sigfaible_etablissement_utf8.csv (source admin_urssaf) in this delivery or an earlier one"
+    )]
+    NoAccountLinks,
     /// The header is that of another source.
     #[error("the columns are those of {looks_like}, not of {expected}")]
     WrongSource {

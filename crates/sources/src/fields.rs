@@ -6,6 +6,7 @@ use domain::{Cents, NaiveDate, Siren, Siret, UrssafPeriod, dates, urssaf};
 use memchr::memchr;
 
 use crate::layout::Layout;
+use crate::links::AccountLinks;
 use crate::records::Records;
 use crate::report::{Reason, SkipReason, Warning};
 
@@ -23,6 +24,7 @@ pub struct Fields<'a> {
     layout: &'a Layout,
     record: &'a dyn Record,
     warnings: &'a mut Vec<Warning>,
+    links: Option<&'a AccountLinks>,
 }
 
 /// A record whatever it is read from.
@@ -39,8 +41,13 @@ impl<R: std::io::BufRead> Record for Records<R> {
 type Read<T> = Result<T, Issue>;
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(layout: &'a Layout, record: &'a dyn Record, warnings: &'a mut Vec<Warning>) -> Self {
-        Self { layout, record, warnings }
+    pub(crate) fn new(layout: &'a Layout, record: &'a dyn Record, warnings: &'a mut Vec<Warning>, links: Option<&'a AccountLinks>) -> Self {
+        Self { layout, record, warnings, links }
+    }
+
+    /// Whether the file has a column.
+    pub fn has(&self, column: usize) -> bool {
+        self.layout.position(column).is_some()
     }
 
     /// Bytes of a column, without the spaces around; empty when the file has no such column.
@@ -86,6 +93,17 @@ impl<'a> Fields<'a> {
     pub fn siret(&mut self, column: usize) -> Read<Siret> {
         junk(self.bytes(column))?;
         self.strict_siret(column)
+    }
+
+    /// The SIRET of a record; `None` in a file without that column, which names accounts only.
+    pub fn siret_if_named(&mut self, column: usize) -> Read<Option<Siret>> {
+        if self.has(column) { self.siret(column).map(Some) } else { Ok(None) }
+    }
+
+    /// The SIRET that the record names, or else the establishment of its account on a day (`domain/ingestion.md` §1.4).
+    pub fn establishment(&self, named: Option<Siret>, account: usize, day: NaiveDate) -> Read<Siret> {
+        let found = || self.links.and_then(|links| links.at(self.bytes(account), day));
+        named.or_else(found).ok_or(Issue::Skip(SkipReason::UnknownAccount))
     }
 
     /// A SIRET, in files where junk is not expected.

@@ -8,7 +8,9 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::{FileError, ParseError};
 use crate::fields::{Fields, Issue, decode};
 use crate::files::RowParser;
+use crate::json::{JsonText, is_json};
 use crate::layout::Layout;
+use crate::links::AccountLinks;
 use crate::records::{Records, Shape};
 use crate::report::{ParseReport, Reason, Rejection, Warning};
 
@@ -31,29 +33,60 @@ pub trait Sink<R> {
     fn rejected(&mut self, rejection: Rejection) -> Result<(), Self::Error>;
 }
 
-/// Parses a whole file. A name that ends in `.gz` says that it is compressed; a byte-order mark is passed over.
+/// Parses a whole file. A name that ends in `.gz` says that it is compressed; a byte-order mark is passed over; JSON is told
+/// by its first byte.
 pub fn parse<P: RowParser, S: Sink<P::Row>>(input: impl Read, file_name: &str, sink: &mut S) -> Result<ParseReport, ParseError<S::Error>> {
+    parse_with::<P, S>(input, file_name, None, sink)
+}
+
+/// The same, knowing whose the accounts are in files that name nothing else.
+pub fn parse_with<P: RowParser, S: Sink<P::Row>>(
+    input: impl Read,
+    file_name: &str,
+    links: Option<&AccountLinks>,
+    sink: &mut S,
+) -> Result<ParseReport, ParseError<S::Error>> {
     let input = BufReader::with_capacity(BUFFER, input);
     if file_name.to_ascii_lowercase().ends_with(".gz") {
-        parse_plain::<P, S>(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)), sink)
+        parse_content::<P, S>(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)), links, sink)
     } else {
-        parse_plain::<P, S>(input, sink)
+        parse_content::<P, S>(input, links, sink)
     }
 }
 
-fn parse_plain<P: RowParser, S: Sink<P::Row>>(input: impl BufRead, sink: &mut S) -> Result<ParseReport, ParseError<S::Error>> {
+fn parse_content<P: RowParser, S: Sink<P::Row>>(
+    mut input: impl BufRead,
+    links: Option<&AccountLinks>,
+    sink: &mut S,
+) -> Result<ParseReport, ParseError<S::Error>> {
+    if is_json(input.fill_buf().map_err(FileError::from)?) {
+        let columns = P::REQUIRED.iter().chain(P::OPTIONAL).copied().collect();
+        return parse_text::<P, S>(BufReader::new(JsonText::new(input, columns, P::DIALECT.delimiter)), links, sink);
+    }
+    parse_text::<P, S>(input, links, sink)
+}
+
+fn parse_text<P: RowParser, S: Sink<P::Row>>(
+    input: impl BufRead,
+    links: Option<&AccountLinks>,
+    sink: &mut S,
+) -> Result<ParseReport, ParseError<S::Error>> {
     let mut records = Records::new(input, P::DIALECT);
     let header = records.next()?.ok_or(FileError::Empty)?;
-    let layout = layout::<P>(&records, header)?;
+    let (layout, header_is_data) = layout::<P>(&records, header)?;
+    if links.is_none() && P::SIRET_OR_ACCOUNT.is_some_and(|siret| layout.position(siret).is_none()) {
+        return Err(FileError::NoAccountLinks.into());
+    }
     let mut parser = P::new(&layout)?;
     let (mut report, mut rows, mut warnings) = (ParseReport::default(), Vec::with_capacity(CHUNK), Vec::new());
-    while let Some(shape) = records.next()? {
+    let mut next = if header_is_data { Some(header) } else { records.next()? };
+    while let Some(shape) = next {
         report.lines += 1;
         let before = rows.len();
         let issue = match shape {
             Shape::BareQuote(field) => Err(Issue::Reject(field, Reason::BareQuote)),
             Shape::Good if records.len() != layout.names().len() => Err(Issue::Reject(usize::MAX, Reason::WrongFieldCount)),
-            Shape::Good => parser.row(&mut Fields::new(&layout, &records, &mut warnings), &mut rows),
+            Shape::Good => parser.row(&mut Fields::new(&layout, &records, &mut warnings, links), &mut rows),
         };
         match issue {
             Ok(()) => {
@@ -74,6 +107,7 @@ fn parse_plain<P: RowParser, S: Sink<P::Row>>(input: impl BufRead, sink: &mut S)
         if rows.len() >= CHUNK {
             hand_over(&mut rows, &mut report, sink)?;
         }
+        next = records.next()?;
     }
     hand_over(&mut rows, &mut report, sink)?;
     Ok(report)
@@ -89,7 +123,8 @@ fn hand_over<R: Record, S: Sink<R>>(rows: &mut Vec<R>, report: &mut ParseReport,
     Ok(())
 }
 
-fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Result<Layout, FileError> {
+/// The columns of a file, and whether its first record is data already.
+fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Result<(Layout, bool), FileError> {
     let fields = if header == Shape::Good { records.len() } else { 0 };
     let mut names: Vec<String> = (0..fields).map(|field| decode(records.field(field)).trim().to_owned()).collect();
     if let Some(first) = names.first_mut()
@@ -97,7 +132,12 @@ fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Resul
     {
         *first = rest.trim_matches('"').to_owned();
     }
-    Layout::find(P::Row::SOURCE, names, P::REQUIRED, P::OPTIONAL)
+    let known = |name: &String| P::REQUIRED.iter().any(|required| name.eq_ignore_ascii_case(required));
+    let header_is_data = P::HEADER_MAY_LACK && header == Shape::Good && !names.iter().any(known);
+    if header_is_data {
+        names = (0..fields).map(|field| P::REQUIRED.get(field).map_or_else(String::new, |name| (*name).to_owned())).collect();
+    }
+    Layout::find(P::Row::SOURCE, names, P::REQUIRED, P::OPTIONAL).map(|layout| (layout, header_is_data))
 }
 
 fn rejection(records: &Records<impl BufRead>, layout: &Layout, record: u64, field: usize, reason: Reason) -> Rejection {

@@ -64,6 +64,14 @@ codes! {
         NoDates = "no_dates",
         /// Neither open nor closed.
         UnknownState = "unknown_state",
+        /// An account that is no establishment's on that day.
+        UnknownAccount = "unknown_account",
+        /// A notice about something else than collective proceedings.
+        OtherNotice = "other_notice",
+        /// A notice that changes no proceeding of the company.
+        NoStep = "no_step",
+        /// The header again.
+        RepeatedHeader = "repeated_header",
     }
 }
 
@@ -76,6 +84,8 @@ codes! {
         UnknownLabel = "unknown_label",
         /// An optional field that could not be read and is left empty.
         UnreadableOptional = "unreadable_optional",
+        /// A judgment without a day, given that of its publication.
+        PublicationDay = "publication_day",
         /// Bytes that are not UTF-8, read as Latin-1.
         Latin1 = "latin1",
     }

@@ -92,6 +92,26 @@ pub enum Verb {
     Doctor,
 }
 
+/// Which files a delivery is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Profile {
+    /// Those of the administrations.
+    #[default]
+    Full,
+    /// Public files only: SIRENE, BODACC, published accounts.
+    OpenData,
+}
+
+impl Profile {
+    /// Name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "",
+            Self::OpenData => "open-data",
+        }
+    }
+}
+
 /// Arguments of `datagen`.
 #[derive(Debug, Args)]
 pub struct Datagen {
@@ -110,6 +130,9 @@ pub struct Datagen {
     /// Folder for the hidden truth, which only tests may read.
     #[arg(long)]
     pub truth: Option<PathBuf>,
+    /// Which files to write.
+    #[arg(long, value_enum, default_value = "full")]
+    pub profile: Profile,
 }
 
 /// Arguments of `parse`.
@@ -137,6 +160,9 @@ pub struct Ingest {
     /// Sources to import; all otherwise.
     #[arg(long, value_delimiter = ',')]
     pub source: Vec<Source>,
+    /// Which files the delivery is made of: with open-data the perimeter comes from the headcount bands of SIRENE.
+    #[arg(long, value_enum, default_value = "full")]
+    pub profile: Profile,
     /// Parse and report, commit nothing.
     #[arg(long)]
     pub check: bool,
@@ -420,13 +446,18 @@ pub enum Lists {
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: sf run /deliveries/2511 --batch 2511")]
+#[command(after_help = "Examples:
+  sf run /deliveries/2511 --batch 2511
+  sf run public-files --batch 2511 --profile open-data      files of data.gouv.fr only: docs/open-data.md")]
 pub struct Run {
     /// Folder of the delivery.
     pub delivery: PathBuf,
     /// Batch, YYMM.
     #[arg(long)]
     pub batch: BatchKey,
+    /// Which files the delivery is made of: with open-data the perimeter comes from the headcount bands of SIRENE.
+    #[arg(long, value_enum, default_value = "full")]
+    pub profile: Profile,
     /// Commit even what a quality gate refuses.
     #[arg(long)]
     pub allow_degraded: bool,

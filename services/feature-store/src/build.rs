@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use lake::tables::{DynamicTable, PerimeterRow};
 use lake::{Lake, TableRow};
 use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
-use panel::perimeter::HEADCOUNT;
+use panel::perimeter::{Exclusion, HEADCOUNT, SizeBasis};
 use panel::risk;
 use panel::{Catalogue, CompanyRows};
 use rayon::prelude::*;
@@ -48,8 +48,8 @@ impl Build<'_> {
     pub async fn run(&self, batch: BatchKey, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<BuildReport, FeatureError> {
         let started = std::time::Instant::now();
         let tables = Tables::as_of(self.lake, batch).await?;
-        let sirens = followed(&tables, batch).await?;
         let perimeter = self.perimeter(batch).await?;
+        let sirens = followed(&tables, batch, &perimeter).await?;
         let last = batch.last_month();
         let schema = encode::schema(&self.catalogue);
         let table = DynamicTable::new(self.lake, "features", schema.clone());
@@ -86,22 +86,28 @@ impl Build<'_> {
         })
     }
 
-    async fn perimeter(&self, batch: BatchKey) -> Result<HashSet<Siren>, FeatureError> {
+    async fn perimeter(&self, batch: BatchKey) -> Result<Perimeter, FeatureError> {
         let table = self.lake.table::<PerimeterRow>();
         if !table.batches().await?.contains(&batch) {
             return Err(FeatureError::NoPerimeter(batch));
         }
         let rows: Vec<PerimeterRow> = table.scan(batch, None).await?.try_concat().await?;
-        Ok(rows.into_iter().filter(|row| row.included).map(|row| row.siren).collect())
+        let code = rows.first().map_or("", |row| row.basis.as_str());
+        let basis = SizeBasis::from_code(code).ok_or_else(|| FeatureError::Basis { batch, code: code.to_owned() })?;
+        let large = |row: &&PerimeterRow| row.reason != Exclusion::Headcount.code();
+        let large = rows.iter().filter(large).map(|row| row.siren).collect();
+        let included = rows.into_iter().filter(|row| row.included).map(|row| row.siren).collect();
+        Ok(Perimeter { basis, included, large })
     }
 
-    async fn compute(&self, batch: BatchKey, bucket: Vec<CompanyRows>, perimeter: &HashSet<Siren>) -> Result<Vec<Labelled>, FeatureError> {
+    async fn compute(&self, batch: BatchKey, bucket: Vec<CompanyRows>, perimeter: &Perimeter) -> Result<Vec<Labelled>, FeatureError> {
         let (catalogue, rules, from, last) = (self.catalogue.clone(), self.rules.clone(), self.from, batch.last_month());
-        let included: Vec<bool> = bucket.iter().map(|company| perimeter.contains(&company.siren)).collect();
+        let included: Vec<bool> = bucket.iter().map(|company| perimeter.included.contains(&company.siren)).collect();
+        let basis = perimeter.basis;
         let compute = move || {
             let company = |(rows, in_perimeter): (&CompanyRows, &bool)| Labelled {
                 panel: panel::build(rows, from, last, &rules, &catalogue),
-                standings: risk::standings(rows, from, last, &rules),
+                standings: risk::standings(rows, from, last, &rules, basis),
                 labels: risk::labels(rows, from, last, last, HORIZON),
                 in_perimeter: *in_perimeter,
             };
@@ -139,15 +145,31 @@ impl Build<'_> {
     }
 }
 
-/// Companies that ever had enough employees, in order: learning on today's only would drop those that failed.
-async fn followed(tables: &Tables, batch: BatchKey) -> Result<Vec<Siren>, FeatureError> {
+/// The perimeter of a batch.
+struct Perimeter {
+    basis: SizeBasis,
+    included: HashSet<Siren>,
+    /// Large enough today, whether something else excludes them or not.
+    large: Vec<Siren>,
+}
+
+/// Companies that ever had enough employees, in order: learning on today's only would drop those that failed. When bands
+/// tell the size, those of today are all that is known.
+async fn followed(tables: &Tables, batch: BatchKey, perimeter: &Perimeter) -> Result<Vec<Siren>, FeatureError> {
+    let mut followed: HashSet<Siren> = perimeter.large.iter().copied().collect();
+    if perimeter.basis == SizeBasis::HeadcountBands {
+        return Ok(sorted(followed));
+    }
     let partition = tables.company_headcounts().ok_or(FeatureError::NoHeadcounts(batch))?;
-    let mut followed = HashSet::new();
     let mut scan = partition.scan(None)?;
     while let Some(rows) = scan.try_next().await? {
         followed.extend(rows.iter().filter(|row| row.row.headcount >= HEADCOUNT).map(TableRow::siren));
     }
-    let mut sirens: Vec<Siren> = followed.into_iter().collect();
+    Ok(sorted(followed))
+}
+
+fn sorted(sirens: HashSet<Siren>) -> Vec<Siren> {
+    let mut sirens: Vec<Siren> = sirens.into_iter().collect();
     sirens.sort_unstable();
-    Ok(sirens)
+    sirens
 }

@@ -1,4 +1,4 @@
-//! From the tables to the rows of each company: a merge of fourteen scans, all sorted by SIREN.
+//! From the tables to the rows of each company: a merge of fifteen scans, all sorted by SIREN.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use std::vec::IntoIter;
 
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, PaymentDelay,
-    PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, Notice,
+    PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
-use domain::{BatchKey, Siren, Source};
+use domain::{BatchKey, Siren, Source, bodacc};
 use futures::TryStreamExt;
 use lake::tables::{Partition, Stored};
 use lake::{Lake, TableRow};
@@ -31,6 +31,7 @@ pub struct Tables {
     plans: Opened<PaymentPlan>,
     ccsf: Opened<CcsfDecision>,
     proceedings: Opened<ProcolEvent>,
+    notices: Opened<Notice>,
     consumptions: Opened<ShortTimeConsumption>,
     requests: Opened<ShortTimeRequest>,
     payment_delays: Opened<PaymentDelay>,
@@ -54,6 +55,7 @@ impl Tables {
             plans: open(lake, batch, &mut batches).await?,
             ccsf: open(lake, batch, &mut batches).await?,
             proceedings: open(lake, batch, &mut batches).await?,
+            notices: open(lake, batch, &mut batches).await?,
             consumptions: open(lake, batch, &mut batches).await?,
             requests: open(lake, batch, &mut batches).await?,
             payment_delays: open(lake, batch, &mut batches).await?,
@@ -101,10 +103,11 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
         read!(contributions),
         read!(debits),
     )?;
-    let (mut plans, mut ccsf, mut proceedings, mut consumptions, mut requests, mut payment_delays, mut accounts) = futures::try_join!(
+    let (mut plans, mut ccsf, mut proceedings, mut notices, mut consumptions, mut requests, mut payment_delays, mut accounts) = futures::try_join!(
         read!(plans),
         read!(ccsf),
         read!(proceedings),
+        read!(notices),
         read!(consumptions),
         read!(requests),
         read!(payment_delays),
@@ -123,7 +126,8 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
             debits: debits.take(siren),
             plans: plans.take(siren),
             ccsf: ccsf.take(siren),
-            proceedings: proceedings.take(siren),
+            // What Urssaf delivers is complete; the bulletin stands in where there is none of it.
+            proceedings: if tables.proceedings.is_some() { proceedings.take(siren) } else { bodacc::events(&notices.take(siren)) },
             consumptions: consumptions.take(siren),
             requests: requests.take(siren),
             payment_delays: payment_delays.take(siren),

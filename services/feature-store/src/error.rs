@@ -15,6 +15,14 @@ pub enum FeatureError {
     /// The perimeter of the batch was not computed.
     #[error("batch {0} has no perimeter: import it first (`sf ingest DIR --batch {0}`)")]
     NoPerimeter(BatchKey),
+    /// The perimeter was made from something that this program does not know.
+    #[error("the perimeter of batch {batch} was made from '{code}', unknown here: import the batch again with this version")]
+    Basis {
+        /// Batch.
+        batch: BatchKey,
+        /// What it says.
+        code: String,
+    },
     /// The batch has no offline features.
     #[error("batch {0} has no features: run `sf features build --batch {0}`")]
     NotBuilt(BatchKey),
@@ -63,6 +71,7 @@ impl From<FeatureError> for ServiceError {
             FeatureError::NotBuilt(_) | FeatureError::NothingPublished => ErrorCode::FeaturesNotBuilt,
             FeatureError::UnknownCompany(_) => ErrorCode::UnknownCompany,
             FeatureError::MonthOutOfRange(..) | FeatureError::Argument { .. } => ErrorCode::InvalidArgument,
+            FeatureError::Basis { .. } => ErrorCode::StorageCorrupt,
             FeatureError::Lake(_) => ErrorCode::StorageUnavailable,
             FeatureError::Online(_) => ErrorCode::OnlineStoreUnavailable,
             FeatureError::Arrow(_) | FeatureError::Task(_) => ErrorCode::Internal,

@@ -23,6 +23,9 @@ pub enum IngestError {
     /// Nothing known of the batch.
     #[error("batch {0} was never imported: `sf batches list` shows those that were")]
     UnknownBatch(BatchKey),
+    /// A profile that does not exist.
+    #[error("there is no profile '{0}': leave it empty, or ask for open-data")]
+    Profile(String),
     /// A stored report that cannot be read.
     #[error("the report of batch {batch} cannot be read: {reason}")]
     Report {
@@ -43,7 +46,7 @@ pub enum IngestError {
 pub const fn file_code(error: &FileError) -> ErrorCode {
     match error {
         FileError::Empty | FileError::EmptyArchive => ErrorCode::EmptyFile,
-        FileError::MissingColumns { .. } => ErrorCode::MissingColumn,
+        FileError::MissingColumns { .. } | FileError::NoAccountLinks => ErrorCode::MissingColumn,
         FileError::WrongSource { .. } => ErrorCode::WrongSource,
         FileError::Unreadable(_) | FileError::EndlessLine { .. } => ErrorCode::UnreadableFile,
     }
@@ -56,6 +59,7 @@ impl From<IngestError> for ServiceError {
             IngestError::File { file, error } => Self::new(file_code(&error), message).with("file", file).with("line", "1"),
             IngestError::NoFiles(_) => Self::new(ErrorCode::NoFiles, message),
             IngestError::UnknownBatch(_) => Self::new(ErrorCode::BatchNotFound, message),
+            IngestError::Profile(_) => Self::new(ErrorCode::InvalidArgument, message).with("field", "profile"),
             IngestError::Report { .. } => Self::new(ErrorCode::StorageCorrupt, message),
             IngestError::Lake(error) => error.into(),
             IngestError::Internal(_) => Self::new(ErrorCode::Internal, message),

@@ -2,24 +2,26 @@
 //! the report. Running it again replaces exactly what it wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use api::ingestion::{FileReport, ImportBatchRequest, ImportReport};
-use domain::records::Record;
+use domain::records::{AccountLink, Record};
 use domain::{BatchKey, Source};
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use lake::tables::{RejectRow, Stored};
-use lake::{Lake, RawFile, TableRow};
+use lake::{Lake, RawFile, TableRow, as_of};
 use service_kit::error::{ErrorCode, ServiceError};
 use service_kit::operations::JobProgress;
-use sources::{ParseReport, RowParser, detect};
+use sources::{AccountLinks, ParseReport, RowParser, detect};
 
 use crate::Settings;
 use crate::error::{IngestError, file_code};
 use crate::gates::{Measured, Verdict};
 use crate::load::load;
-use crate::{perimeter, report, tables};
+use crate::perimeter::{self, Profile};
+use crate::{report, tables};
 
 /// An import of one batch.
 pub struct Import<'a> {
@@ -47,9 +49,15 @@ impl Import<'_> {
         let mut files: Vec<FileReport> = Vec::new();
         let mut rejects: Vec<RejectRow> = Vec::new();
         let mut sources = BTreeSet::new();
-        for (done, (source, named)) in delivery.by_source.iter().enumerate() {
+        let mut links = None;
+        // In the order of the sources: that of the accounts first, since it says whose the lines of the others are.
+        let present = Source::ALL.into_iter().filter_map(|source| Some((source, delivery.by_source.get(&source)?)));
+        for (done, (source, named)) in present.enumerate() {
             progress.set(done as u64, total, "sources", source.name());
-            let outcome = dispatch(*source, self, named).await?;
+            if source != Source::AdminUrssaf && links.is_none() {
+                links = Some(self.links().await?);
+            }
+            let outcome = dispatch(source, self, named, links.clone().flatten()).await?;
             files.extend(outcome.files);
             rejects.extend(outcome.rejects);
             sources.insert(source.name().to_owned());
@@ -68,9 +76,10 @@ impl Import<'_> {
         }
         progress.set(total - 1, total, "sources", "rejects and perimeter");
         self.store_rejects(&sources, rejects).await?;
-        if let Some(summary) = perimeter::compute(self.lake, self.batch).await? {
+        if let Some(summary) = perimeter::compute(self.lake, self.batch, self.profile()?).await? {
             report.perimeter = summary.included;
             report.excluded = summary.excluded;
+            summary.basis.code().clone_into(&mut report.perimeter_basis);
         }
         report::store(self.lake, self.batch, &mut report).await?;
         Ok(report)
@@ -112,8 +121,21 @@ impl Import<'_> {
         Ok(())
     }
 
+    fn profile(&self) -> Result<Profile, IngestError> {
+        Profile::parse(&self.request.profile).ok_or_else(|| IngestError::Profile(self.request.profile.clone()))
+    }
+
+    /// Whose the Urssaf accounts are, as of the batch; `None` when no delivery said so, as today's need not.
+    /// Memory: one entry an account.
+    async fn links(&self) -> Result<Option<Arc<AccountLinks>>, IngestError> {
+        let table = self.lake.table::<Stored<AccountLink>>();
+        let Some(found) = as_of(&table.batches().await?, self.batch) else { return Ok(None) };
+        let rows: Vec<Stored<AccountLink>> = table.scan(found, None).await?.try_concat().await?;
+        Ok(Some(Arc::new(rows.into_iter().map(|stored| stored.row).collect())))
+    }
+
     /// Imports the files of one source: all of them, or nothing.
-    async fn source<P: RowParser>(&self, named: &[(String, RawFile)]) -> Result<Outcome, IngestError>
+    async fn source<P: RowParser>(&self, named: &[(String, RawFile)], links: Option<Arc<AccountLinks>>) -> Result<Outcome, IngestError>
     where
         Stored<P::Row>: TableRow,
     {
@@ -124,7 +146,7 @@ impl Import<'_> {
         for (name, file) in named {
             let start = Instant::now();
             let mut entry = described(name, P::Row::SOURCE.name(), file);
-            match load::<P>(self.lake, self.batch, name, &self.settings.time_rules, writer.as_mut()).await {
+            match load::<P>(self.lake, self.batch, name, &self.settings.time_rules, links.clone(), writer.as_mut()).await {
                 Ok(loaded) => {
                     count(&mut entry, &loaded.report);
                     measured.lines += loaded.report.lines;
@@ -187,8 +209,13 @@ impl Outcome {
 }
 
 /// Calls [`Import::source`] with the parser of a source known at run time.
-fn dispatch<'a>(source: Source, import: &'a Import<'_>, named: &'a [(String, RawFile)]) -> BoxFuture<'a, Result<Outcome, IngestError>> {
-    tables::dispatch!(source, Parser => import.source::<Parser>(named).boxed())
+fn dispatch<'a>(
+    source: Source,
+    import: &'a Import<'_>,
+    named: &'a [(String, RawFile)],
+    links: Option<Arc<AccountLinks>>,
+) -> BoxFuture<'a, Result<Outcome, IngestError>> {
+    tables::dispatch!(source, Parser => import.source::<Parser>(named, links).boxed())
 }
 
 fn described(name: &str, source: &str, file: &RawFile) -> FileReport {

@@ -2,13 +2,14 @@
 //! them through a bounded channel, so that memory does not depend on the size of the file.
 
 use std::io::{self, Read, Seek};
+use std::sync::Arc;
 
 use domain::records::Record;
 use domain::time_rules::TimeRules;
 use futures::TryStreamExt;
 use lake::tables::{PartitionWriter, RejectRow, Stored};
 use lake::{Lake, TableRow};
-use sources::{FileError, ParseError, ParseReport, Rejection, RowParser, Sink};
+use sources::{AccountLinks, FileError, ParseError, ParseReport, Rejection, RowParser, Sink};
 use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -37,6 +38,7 @@ pub async fn load<P: RowParser>(
     batch: domain::BatchKey,
     file_name: &str,
     rules: &TimeRules,
+    links: Option<Arc<AccountLinks>>,
     mut writer: Option<&mut PartitionWriter<Stored<P::Row>>>,
 ) -> Result<Loaded, IngestError>
 where
@@ -46,7 +48,7 @@ where
     let (sender, mut receiver) = mpsc::channel::<Message<P::Row>>(IN_FLIGHT);
     let reader = SyncIoBridge::new(StreamReader::new(bytes.map_err(io::Error::other)));
     let name = file_name.to_owned();
-    let parser = tokio::task::spawn_blocking(move || parse_file::<P>(reader, &name, &mut Channel(sender)));
+    let parser = tokio::task::spawn_blocking(move || parse_file::<P>(reader, &name, links.as_deref(), &mut Channel(sender)));
 
     let mut rejects = Vec::new();
     while let Some(message) = receiver.recv().await {
@@ -64,12 +66,17 @@ where
     Ok(Loaded { report, rejects })
 }
 
-fn parse_file<P: RowParser>(reader: impl Read, name: &str, sink: &mut Channel<P::Row>) -> Result<ParseReport, IngestError> {
+fn parse_file<P: RowParser>(
+    reader: impl Read,
+    name: &str,
+    links: Option<&AccountLinks>,
+    sink: &mut Channel<P::Row>,
+) -> Result<ParseReport, IngestError> {
     let parsed = if name.to_ascii_lowercase().ends_with(".zip") {
-        let unzip = |archive| sources::read_zip(archive, |entry| sources::parse::<P, _>(entry, "", sink));
+        let unzip = |archive| sources::read_zip(archive, |entry| sources::parse_with::<P, _>(entry, "", links, sink));
         spool(reader).map_err(FileError::Unreadable).and_then(unzip).unwrap_or_else(|error| Err(ParseError::File(error)))
     } else {
-        sources::parse::<P, _>(reader, name, sink)
+        sources::parse_with::<P, _>(reader, name, links, sink)
     };
     parsed.map_err(|error| match error {
         ParseError::File(error) => IngestError::File { file: name.to_owned(), error },

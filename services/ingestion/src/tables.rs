@@ -31,6 +31,9 @@ macro_rules! dispatch {
             S::Apdemande => with!(f::ShortTimeRequestParser),
             S::Paydex => with!(f::PaymentDelayParser),
             S::RatiosInpiBce => with!(f::AccountsParser),
+            S::Bodacc => with!(f::NoticeParser),
+            S::AdminUrssaf => with!(f::AccountLinkParser),
+            S::Filter => with!(f::FilterParser),
         }
     }};
 }

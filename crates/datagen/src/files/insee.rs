@@ -55,7 +55,7 @@ fn closing_eve(company: &Company) -> String {
 }
 
 /// Headcount band of INSEE.
-fn band(headcount: f64) -> &'static str {
+pub(super) fn band(headcount: f64) -> &'static str {
     const BANDS: [(f64, &str); 12] = [
         (1.0, "NN"),
         (3.0, "01"),

@@ -2,17 +2,19 @@
 
 mod insee;
 mod others;
+mod public;
 mod urssaf;
 
 use domain::{BatchKey, Month};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::Profile;
 use crate::company::Company;
 use crate::random::{Macro, stream};
 
 /// A file of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FileKind {
     Sirene,
     SireneUl,
@@ -28,10 +30,17 @@ pub(crate) enum FileKind {
     Apdemande,
     Paydex,
     Accounts,
+    PublicSirene,
+    PublicSireneUl,
+    PublicSireneHisto,
+    Bodacc,
 }
 
-/// All files, in the order of [`Lines::text`].
-pub(crate) const FILES: [FileKind; 14] = [
+/// Number of kinds of files.
+const KINDS: usize = FileKind::Bodacc as usize + 1;
+
+/// The files of the administrations.
+const FULL: &[FileKind] = &[
     FileKind::Sirene,
     FileKind::SireneUl,
     FileKind::SireneHisto,
@@ -47,6 +56,18 @@ pub(crate) const FILES: [FileKind; 14] = [
     FileKind::Paydex,
     FileKind::Accounts,
 ];
+
+/// Public files only.
+const OPEN_DATA: &[FileKind] =
+    &[FileKind::PublicSirene, FileKind::PublicSireneUl, FileKind::PublicSireneHisto, FileKind::Bodacc, FileKind::Accounts];
+
+/// The files of a profile.
+pub(crate) const fn files(profile: Profile) -> &'static [FileKind] {
+    match profile {
+        Profile::Full => FULL,
+        Profile::OpenData => OPEN_DATA,
+    }
+}
 
 impl FileKind {
     /// Its name in the delivery of a batch.
@@ -69,6 +90,10 @@ impl FileKind {
                 format!("E_{day}1200_Retro-Paydex_{day}.csv")
             }
             Self::Accounts => "ratios_inpi_bce.csv".into(),
+            Self::PublicSirene => "StockEtablissement_utf8.zip".into(),
+            Self::PublicSireneUl => "StockUniteLegale_utf8.zip".into(),
+            Self::PublicSireneHisto => "StockEtablissementHistorique_utf8.zip".into(),
+            Self::Bodacc => "annonces-commerciales.jsonl".into(),
         }
     }
 
@@ -90,6 +115,10 @@ impl FileKind {
             Self::Apdemande => others::REQUESTS.to_owned(),
             Self::Paydex => "SIREN;NB_JOURS;NB_JOURS_LIB;DATE_VALEUR\r\n".into(),
             Self::Accounts => format!("\u{feff}{}", others::ACCOUNTS),
+            Self::PublicSirene => public::ESTABLISHMENTS.to_owned(),
+            Self::PublicSireneUl => public::UNITS.to_owned(),
+            Self::PublicSireneHisto => public::STATES.to_owned(),
+            Self::Bodacc => String::new(),
         }
     }
 }
@@ -97,10 +126,10 @@ impl FileKind {
 /// The lines of a company in each file, and what was spoiled.
 #[derive(Default)]
 pub(crate) struct Lines {
-    /// In the order of [`FILES`].
-    pub(crate) text: [Vec<u8>; 14],
-    /// Position of the file and kind of each spoiled line.
-    pub(crate) dirt: Vec<(usize, &'static str)>,
+    /// In the order of [`FileKind`].
+    pub(crate) text: [Vec<u8>; KINDS],
+    /// File and kind of each spoiled line.
+    pub(crate) dirt: Vec<(FileKind, &'static str)>,
 }
 
 impl Lines {
@@ -141,10 +170,15 @@ fn name(company: &Company) -> String {
     format!("{} {} {}", TRADES[number % TRADES.len()], WORDS[number / TRADES.len() % WORDS.len()], number)
 }
 
-/// The lines of a company in every file.
-pub(crate) fn lines(company: &Company, seed: u64, weather: &Macro) -> Lines {
+/// The lines of a company in every file of a profile.
+pub(crate) fn lines(company: &Company, seed: u64, weather: &Macro, profile: Profile) -> Lines {
     let mut random = stream(seed ^ 0x00f1_1e5e, company.number.into(), None);
     let mut lines = Lines::default();
+    if profile == Profile::OpenData {
+        public::write(company, weather, &mut lines, &mut random);
+        others::accounts(company, seed, weather, &mut lines);
+        return lines;
+    }
     insee::write(company, &mut lines, &mut random);
     urssaf::headcounts(company, weather, &mut lines, &mut random);
     urssaf::contributions(company, weather, &mut lines);
@@ -174,14 +208,14 @@ fn spoil(company: &Company, lines: &mut Lines, random: &mut ChaCha8Rng) {
     for (file, kind, rate, line) in wrong {
         if random.random::<f64>() < rate {
             lines.push(file, &line);
-            lines.dirt.push((file as usize, kind));
+            lines.dirt.push((file, kind));
         }
     }
     if random.random::<f64>() < 0.02 {
-        let file = FileKind::Debit as usize;
-        let last = lines.text[file].split_inclusive(|byte| *byte == b'\n').next_back().map(<[u8]>::to_vec);
+        let file = FileKind::Debit;
+        let last = lines.text[file as usize].split_inclusive(|byte| *byte == b'\n').next_back().map(<[u8]>::to_vec);
         if let Some(last) = last.filter(|line| line.len() > 60) {
-            lines.text[file].extend(last);
+            lines.text[file as usize].extend(last);
             lines.dirt.push((file, "exact_duplicate"));
         }
     }

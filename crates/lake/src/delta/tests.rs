@@ -11,7 +11,12 @@ use crate::tables::PerimeterRow;
 use crate::{Lake, Result};
 
 fn row(siren: u32, reason: &str) -> PerimeterRow {
-    PerimeterRow { siren: domain::Siren::from_number(siren).unwrap(), included: reason.is_empty(), reason: reason.to_owned() }
+    PerimeterRow {
+        siren: domain::Siren::from_number(siren).unwrap(),
+        included: reason.is_empty(),
+        reason: reason.to_owned(),
+        basis: String::new(),
+    }
 }
 
 async fn write(lake: &Lake, batch: &str, rows: Vec<PerimeterRow>) -> Result<i64> {

@@ -47,6 +47,7 @@ fn every_source_survives_its_columns() {
     headcounts_and_debts(seen);
     proceedings_and_plans(seen);
     short_time_work_and_accounts(seen);
+    bulletin_and_accounts(seen);
     assert_eq!(*seen, Source::ALL.map(Source::name).into_iter().collect());
 }
 
@@ -164,10 +165,37 @@ fn proceedings_and_plans(seen: &mut BTreeSet<&'static str>) {
     survives(vec![plan.clone(), PaymentPlan { duration_days: Some(181), year: Some(2020), ..plan }], seen);
     let (account, stage, action) = (String::new(), "REJ".into(), "CCSF".into());
     survives(vec![CcsfDecision { siret: siret(), account, treated_on: day("2020-01-01"), stage, action }], seen);
-    let event = |action, stage| ProcolEvent { siret: siret(), effective: day("2020-01-01"), action, stage, label: "l".into() };
+    let event = |action, stage| ProcolEvent {
+        siren: siret().siren(),
+        siret: Some(siret()),
+        effective: day("2020-01-01"),
+        action,
+        stage,
+        label: "l".into(),
+    };
     let stages = ProcolStage::NAMED.into_iter().chain([ProcolStage::Other]);
     let actions = [None].into_iter().chain(ProcolAction::ALL.map(Some)).cycle();
     survives(stages.zip(actions).map(|(stage, action)| event(action, stage)).collect(), seen);
+}
+
+fn bulletin_and_accounts(seen: &mut BTreeSet<&'static str>) {
+    let notice = Notice {
+        id: "A2009024919".into(),
+        siren: siret().siren(),
+        published: day("2009-12-27"),
+        effective: day("2009-12-10"),
+        action: None,
+        stage: ProcolStage::Other,
+        family: "Jugement prononçant".into(),
+        nature: "Autre jugement".into(),
+        replaces: String::new(),
+        cancels: false,
+    };
+    let cancelling = Notice { replaces: "A1".into(), cancels: true, action: Some(ProcolAction::Liquidation), ..notice.clone() };
+    survives(vec![notice, cancelling], seen);
+    let link = AccountLink { account: "1".into(), siret: siret(), closed_on: None };
+    survives(vec![link.clone(), AccountLink { closed_on: Some(day("2015-01-01")), ..link }], seen);
+    survives(vec![FilterEntry { siren: siret().siren() }], seen);
 }
 
 fn short_time_work_and_accounts(seen: &mut BTreeSet<&'static str>) {
@@ -226,7 +254,7 @@ fn short_time_work_and_accounts(seen: &mut BTreeSet<&'static str>) {
 
 #[test]
 fn columns_that_do_not_fit_are_told() {
-    let rows = [PerimeterRow { siren: siret().siren(), included: true, reason: String::new() }];
+    let rows = [PerimeterRow { siren: siret().siren(), included: true, reason: String::new(), basis: "headcount".into() }];
     let batch = PerimeterRow::encode(&rows).unwrap();
     assert_eq!(PerimeterRow::decode(&batch).unwrap(), rows);
     let error = PerimeterRow::decode(&batch.project(&[0, 1]).unwrap()).unwrap_err().to_string();

@@ -23,18 +23,22 @@ macro_rules! columns {
 }
 
 mod accounts;
+mod bodacc;
 mod establishments;
 mod headcounts;
 mod legal_units;
+mod links;
 mod paydex;
 mod short_time_work;
 mod states;
 mod urssaf;
 
 pub use accounts::AccountsParser;
+pub use bodacc::NoticeParser;
 pub use establishments::EstablishmentParser;
 pub use headcounts::{CompanyHeadcountParser, HeadcountParser};
 pub use legal_units::LegalUnitParser;
+pub use links::{AccountLinkParser, FilterParser};
 pub use paydex::PaymentDelayParser;
 pub use short_time_work::{ShortTimeConsumptionParser, ShortTimeRequestParser};
 pub use states::EstablishmentStateParser;
@@ -50,6 +54,10 @@ pub trait RowParser: Sized + Send {
     const REQUIRED: &'static [&'static str];
     /// Columns read when present.
     const OPTIONAL: &'static [&'static str];
+    /// The column of the SIRET when a file may name an Urssaf account instead (`domain/ingestion.md` §1.4).
+    const SIRET_OR_ACCOUNT: Option<usize> = None;
+    /// Whether a file may begin with data: its columns are then the required ones.
+    const HEADER_MAY_LACK: bool = false;
 
     /// Prepares for a file of this layout.
     fn new(layout: &Layout) -> Result<Self, FileError>;
@@ -84,6 +92,9 @@ pub fn dispatch<V: SourceVisitor>(source: Source, visitor: V) -> V::Output {
         Source::Apdemande => visitor.visit::<ShortTimeRequestParser>(),
         Source::Paydex => visitor.visit::<PaymentDelayParser>(),
         Source::RatiosInpiBce => visitor.visit::<AccountsParser>(),
+        Source::Bodacc => visitor.visit::<NoticeParser>(),
+        Source::AdminUrssaf => visitor.visit::<AccountLinkParser>(),
+        Source::Filter => visitor.visit::<FilterParser>(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `apdemande` and `apconso`: short-time work requested and consumed (`domain/ingestion.md` §1.12 and §1.13).
 
-use domain::dates::parse_iso;
+use domain::NaiveDate;
+use domain::dates::{parse_french, parse_iso, parse_iso_midnight, parse_month_year, parse_spreadsheet_day};
 use domain::records::{ShortTimeConsumption, ShortTimeRequest};
 
 use super::RowParser;
@@ -8,6 +9,32 @@ use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 use crate::report::Reason;
+
+type ParseDate = fn(&[u8]) -> Option<NaiveDate>;
+
+/// The notation of a file's dates: it changed four times from 2019 to 2025, always for a whole file, so that the first date
+/// that can be read settles it.
+struct Notation {
+    known: &'static [ParseDate],
+    settled: Option<ParseDate>,
+}
+
+impl Notation {
+    const fn one_of(known: &'static [ParseDate]) -> Self {
+        Self { known, settled: None }
+    }
+
+    fn date(&mut self, fields: &Fields<'_>, column: usize) -> Result<NaiveDate, Issue> {
+        if self.settled.is_none() {
+            self.settled = self.known.iter().copied().find(|parse| parse(fields.bytes(column)).is_some());
+        }
+        fields.date(column, self.settled.unwrap_or(parse_iso))
+    }
+
+    fn optional_date(&mut self, fields: &Fields<'_>, column: usize) -> Result<Option<NaiveDate>, Issue> {
+        if fields.bytes(column).is_empty() { Ok(None) } else { self.date(fields, column).map(Some) }
+    }
+}
 
 /// Columns of `apconso`.
 mod consumption {
@@ -27,7 +54,7 @@ mod consumption {
 }
 
 /// Parser of `apconso`.
-pub struct ShortTimeConsumptionParser;
+pub struct ShortTimeConsumptionParser(Notation);
 
 impl RowParser for ShortTimeConsumptionParser {
     type Row = ShortTimeConsumption;
@@ -36,7 +63,7 @@ impl RowParser for ShortTimeConsumptionParser {
     const OPTIONAL: &'static [&'static str] = consumption::NAMES.1;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
-        Ok(Self)
+        Ok(Self(Notation::one_of(&[parse_iso, parse_month_year, parse_spreadsheet_day])))
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeConsumption>) -> Result<(), Issue> {
@@ -44,7 +71,7 @@ impl RowParser for ShortTimeConsumptionParser {
         rows.push(ShortTimeConsumption {
             request_id: fields.text(request),
             siret: fields.strict_siret(siret)?,
-            date: fields.date(month, parse_iso)?,
+            date: self.0.date(fields, month)?,
             hours: fields.float(hours)?,
             amount: fields.optional_euros(amount)?,
             headcount: fields.int_from_float(headcount)?,
@@ -76,7 +103,7 @@ columns! {
 }
 
 /// Parser of `apdemande`.
-pub struct ShortTimeRequestParser;
+pub struct ShortTimeRequestParser(Notation);
 
 impl RowParser for ShortTimeRequestParser {
     type Row = ShortTimeRequest;
@@ -85,7 +112,7 @@ impl RowParser for ShortTimeRequestParser {
     const OPTIONAL: &'static [&'static str] = OPTIONAL;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
-        Ok(Self)
+        Ok(Self(Notation::one_of(&[parse_iso_midnight, parse_french])))
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeRequest>) -> Result<(), Issue> {
@@ -99,9 +126,9 @@ impl RowParser for ShortTimeRequestParser {
             siret: fields.strict_siret(SIRET)?,
             company_headcount: fields.int_from_float(COMPANY_HEADCOUNT)?,
             headcount: fields.int_from_float(HEADCOUNT)?,
-            decided: fields.optional_date(DECIDED, parse_iso)?,
-            start: fields.date(START, parse_iso)?,
-            end: fields.date(END, parse_iso)?,
+            decided: self.0.optional_date(fields, DECIDED)?,
+            start: self.0.date(fields, START)?,
+            end: self.0.date(fields, END)?,
             hours: fields.optional_float(HOURS)?,
             amount: fields.optional_euros(AMOUNT)?,
             authorised_headcount: fields.int_from_float(AUTHORISED_HEADCOUNT)?,

@@ -1,7 +1,8 @@
 //! The files of Urssaf's accounts: `cotisation`, `debit`, `delai`, `ccsf`, `procol` (`domain/ingestion.md` §1.5 to §1.11).
 
+use domain::NaiveDate;
 use domain::ProcolStage;
-use domain::dates::{parse_french, parse_sas};
+use domain::dates::{parse_french, parse_iso, parse_sas};
 use domain::procol::parse_label;
 use domain::records::{CcsfDecision, Contribution, Debit, PaymentPlan, ProcolEvent};
 
@@ -11,9 +12,13 @@ use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 use crate::report::{SkipReason, Warning};
 
+fn french_or_iso(text: &[u8]) -> Option<NaiveDate> {
+    parse_french(text).or_else(|| parse_iso(text))
+}
+
 /// A parser without state: its columns, and how a record becomes a row.
 macro_rules! parser {
-    ($(#[doc = $doc:literal])* $parser:ident: $row:ty, $dialect:expr, $columns:tt, |$fields:ident| $make:expr) => {
+    ($(#[doc = $doc:literal])* $parser:ident: $row:ty, $dialect:expr, $by_account:expr, $columns:tt, |$fields:ident| $make:expr) => {
         $(#[doc = $doc])*
         pub struct $parser;
 
@@ -25,6 +30,7 @@ macro_rules! parser {
                 const DIALECT: Dialect = $dialect;
                 const REQUIRED: &'static [&'static str] = REQUIRED;
                 const OPTIONAL: &'static [&'static str] = OPTIONAL;
+                const SIRET_OR_ACCOUNT: Option<usize> = $by_account;
 
                 fn new(_: &Layout) -> Result<Self, FileError> {
                     Ok(Self)
@@ -41,26 +47,29 @@ macro_rules! parser {
 
 parser! {
     /// Parser of `cotisation`.
-    ContributionParser: Contribution, Dialect::SEMICOLON.lazy(),
+    ContributionParser: Contribution, Dialect::SEMICOLON.lazy(), Some(SIRET),
     {
-        required { SIRET = "Siret", ACCOUNT = "Compte", PERIOD = "periode", PAID = "enc_direct", DUE = "cotis_due" }
-        optional {}
+        required { ACCOUNT = "Compte", PERIOD = "periode", PAID = "enc_direct", DUE = "cotis_due" }
+        optional { SIRET = "Siret" }
     },
-    |fields| Contribution {
-        siret: fields.siret(SIRET)?,
-        account: fields.text(ACCOUNT),
-        period: fields.period(PERIOD)?,
-        paid: fields.optional_euros(PAID)?,
-        due: fields.euros(DUE)?,
+    |fields| {
+        let siret = fields.siret_if_named(SIRET)?;
+        let period = fields.period(PERIOD)?;
+        Contribution {
+            siret: fields.establishment(siret, ACCOUNT, period.start().first_day())?,
+            account: fields.text(ACCOUNT),
+            period,
+            paid: fields.optional_euros(PAID)?,
+            due: fields.euros(DUE)?,
+        }
     }
 }
 
 parser! {
     /// Parser of `debit`.
-    DebitParser: Debit, Dialect::SEMICOLON,
+    DebitParser: Debit, Dialect::SEMICOLON, Some(SIRET),
     {
         required {
-            SIRET = "Siret",
             ACCOUNT = "num_cpte",
             GAP = "Num_Ecn",
             HISTORY = "Num_Hist_Ecn",
@@ -74,12 +83,15 @@ parser! {
             REASON = "Motif_ecn",
             APPEAL = "Recours_en_cours",
         }
-        optional {}
+        optional { SIRET = "Siret" }
     },
-    |fields| Debit {
-        siret: fields.siret(SIRET)?,
+    |fields| {
+        let siret = fields.siret_if_named(SIRET)?;
+        let period = fields.period(PERIOD)?;
+        Debit {
+        siret: fields.establishment(siret, ACCOUNT, period.start().first_day())?,
         account: fields.text(ACCOUNT),
-        period: fields.period(PERIOD)?,
+        period,
         gap_number: fields.text(GAP),
         history_number: fields.int(HISTORY)?,
         treated_on: fields.urssaf_date(TREATED_ON)?,
@@ -90,15 +102,15 @@ parser! {
         operation_code: fields.text(OPERATION),
         reason_code: fields.text(REASON),
         appeal: fields.boolean(APPEAL)?,
+        }
     }
 }
 
 parser! {
     /// Parser of `delai`.
-    PaymentPlanParser: PaymentPlan, Dialect::SEMICOLON,
+    PaymentPlanParser: PaymentPlan, Dialect::SEMICOLON, Some(SIRET),
     {
         required {
-            SIRET = "Siret",
             ACCOUNT = "Numero_compte_externe",
             CASE = "Numero_structure",
             CREATED = "Date_creation",
@@ -111,21 +123,24 @@ parser! {
             STAGE = "Code_externe_stade",
             ACTION = "Code_externe_action",
         }
-        optional {}
+        optional { SIRET = "Siret" }
     },
-    |fields| PaymentPlan {
-        siret: {
-            // This file alone holds `@` and truncated identifiers (§0.3).
-            let bytes = fields.bytes(SIRET);
-            if bytes == b"@" || (bytes.len() == 8 && bytes.iter().all(u8::is_ascii_digit)) {
-                return Err(Issue::Skip(SkipReason::JunkIdentifier));
-            }
-            fields.siret(SIRET)?
-        },
+    |fields| {
+        // This file alone holds `@` and truncated identifiers (§0.3).
+        let bytes = fields.bytes(SIRET);
+        if bytes == b"@" || (bytes.len() == 8 && bytes.iter().all(u8::is_ascii_digit)) {
+            return Err(Issue::Skip(SkipReason::JunkIdentifier));
+        }
+        let siret = fields.siret_if_named(SIRET)?;
+        // In 2018, when files had no SIRET yet, dates were ISO.
+        let day = if fields.has(SIRET) { parse_french } else { french_or_iso };
+        let created = fields.date(CREATED, day)?;
+        PaymentPlan {
+        siret: fields.establishment(siret, ACCOUNT, created)?,
         account: fields.text(ACCOUNT),
         case_number: fields.text(CASE),
-        created: fields.date(CREATED, parse_french)?,
-        due: fields.date(DUE, parse_french)?,
+        created,
+        due: fields.date(DUE, day)?,
         duration_days: {
             let days = fields.optional_int(DURATION).ok().flatten();
             if days.is_none() {
@@ -139,28 +154,33 @@ parser! {
         amount: fields.euros(AMOUNT)?,
         stage: fields.text(STAGE),
         action: fields.text(ACTION),
+        }
     }
 }
 
 parser! {
     /// Parser of `ccsf`.
-    CcsfParser: CcsfDecision, Dialect::SEMICOLON,
+    CcsfParser: CcsfDecision, Dialect::SEMICOLON, Some(SIRET),
     {
-        required { SIRET = "Siret", ACCOUNT = "Compte", TREATED_ON = "Date_de_traitement", STAGE = "Code_externe_stade", ACTION = "Code_externe_action" }
-        optional {}
+        required { ACCOUNT = "Compte", TREATED_ON = "Date_de_traitement", STAGE = "Code_externe_stade", ACTION = "Code_externe_action" }
+        optional { SIRET = "Siret" }
     },
-    |fields| CcsfDecision {
-        siret: fields.siret(SIRET)?,
+    |fields| {
+        let siret = fields.siret_if_named(SIRET)?;
+        let treated_on = fields.urssaf_date(TREATED_ON)?;
+        CcsfDecision {
+        siret: fields.establishment(siret, ACCOUNT, treated_on)?,
         account: fields.text(ACCOUNT),
-        treated_on: fields.urssaf_date(TREATED_ON)?,
+        treated_on,
         stage: fields.text(STAGE),
         action: fields.text(ACTION),
+        }
     }
 }
 
 parser! {
     /// Parser of `procol`.
-    ProcolParser: ProcolEvent, Dialect::SEMICOLON,
+    ProcolParser: ProcolEvent, Dialect::SEMICOLON, None,
     {
         required { SIRET = "Siret", EFFECTIVE = "Dt_effet", LABEL = "Lib_actx_stdx" }
         optional {}
@@ -171,6 +191,7 @@ parser! {
         if action.is_none() || stage == ProcolStage::Other {
             fields.warn(Warning::UnknownLabel);
         }
-        ProcolEvent { siret: fields.siret(SIRET)?, effective: fields.date(EFFECTIVE, parse_sas)?, action, stage, label }
+        let siret = fields.siret(SIRET)?;
+        ProcolEvent { siren: siret.siren(), siret: Some(siret), effective: fields.date(EFFECTIVE, parse_sas)?, action, stage, label }
     }
 }

@@ -27,6 +27,7 @@ pub async fn ingest(session: &Session, arguments: &Ingest) -> Result<(), Failure
         sources,
         check_only: arguments.check,
         allow_degraded: arguments.allow_degraded,
+        profile: arguments.profile.name().to_owned(),
         file_names: upload(session, &arguments.delivery, arguments.batch).await?,
     };
     import(session, request).await
@@ -74,7 +75,14 @@ pub fn print(report: &ImportReport) -> Output {
     let mut excluded: Vec<_> = report.excluded.iter().collect();
     excluded.sort();
     let excluded: Vec<String> = excluded.iter().map(|(reason, companies)| format!("{reason} {}", count(**companies))).collect();
-    out.note(format!("Perimeter of batch {}: {} companies in; out: {}.", report.batch, count(report.perimeter), excluded.join(", ")))
+    let basis = match report.perimeter_basis.as_str() {
+        "" => return out.note("No perimeter: nothing delivered says how large companies are."),
+        "headcount_bands" => "by the headcount bands of SIRENE as they are today: companies that failed and lost theirs are missing",
+        "filter" => "by the filter of the batch",
+        _ => "by the headcounts of Urssaf",
+    };
+    let (batch, companies) = (&report.batch, count(report.perimeter));
+    out.note(format!("Perimeter of batch {batch}, {basis}: {companies} companies in; out: {}.", excluded.join(", ")))
 }
 
 /// Files of a folder, by name: no folder inside of it, no hidden file.

@@ -10,7 +10,7 @@ use serde_json::json;
 use service_kit::error::{ErrorCode, ServiceError};
 use sources::Rejection;
 
-use crate::args::{Datagen, Parse};
+use crate::args::{Datagen, Parse, Profile};
 use crate::failure::Failure;
 
 #[allow(clippy::print_stdout, reason = "a command line speaks to a person")]
@@ -20,6 +20,10 @@ pub fn datagen(arguments: &Datagen) -> Result<(), Failure> {
         seed: arguments.seed,
         batch: arguments.batch,
         truth: arguments.truth.clone(),
+        profile: match arguments.profile {
+            Profile::Full => datagen::Profile::Full,
+            Profile::OpenData => datagen::Profile::OpenData,
+        },
         ..datagen::Options::new(arguments.batch)
     };
     let summary = datagen::write_delivery(&arguments.out, &options)

@@ -1,6 +1,8 @@
 //! Whole files: those of an independent generator against its own counts, and arbitrary bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod layouts;
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::File;

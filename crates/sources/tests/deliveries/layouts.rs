@@ -1,0 +1,162 @@
+//! Layouts of the past and files of the open data: each notation, and what a line of it gives.
+
+use std::io::Write;
+
+use domain::records::{AccountLink, Debit, Notice, PaymentPlan, Record, ShortTimeConsumption, ShortTimeRequest};
+use domain::{NaiveDate, ProcolAction, ProcolStage};
+use sources::files::{
+    AccountLinkParser, DebitParser, FilterParser, NoticeParser, PaymentPlanParser, ShortTimeConsumptionParser, ShortTimeRequestParser,
+};
+use sources::{AccountLinks, FileError, ParseError, ParseReport, Rejection, RowParser, Sink, parse_with};
+
+/// Keeps everything.
+struct All<R> {
+    rows: Vec<R>,
+    rejections: Vec<Rejection>,
+}
+
+impl<R: Record> Sink<R> for All<R> {
+    type Error = std::convert::Infallible;
+    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Self::Error> {
+        self.rows.append(rows);
+        Ok(())
+    }
+    fn rejected(&mut self, rejection: Rejection) -> Result<(), Self::Error> {
+        self.rejections.push(rejection);
+        Ok(())
+    }
+}
+
+fn read<P: RowParser>(text: &str, links: Option<&AccountLinks>) -> Result<(Vec<P::Row>, ParseReport), FileError> {
+    let mut all = All { rows: Vec::new(), rejections: Vec::new() };
+    match parse_with::<P, _>(text.as_bytes(), "x.csv", links, &mut all) {
+        Ok(report) => Ok((all.rows, report)),
+        Err(ParseError::File(error)) => Err(error),
+        Err(ParseError::Sink(never)) => match never {},
+    }
+}
+
+fn day(text: &str) -> NaiveDate {
+    domain::dates::parse_iso(text.as_bytes()).unwrap()
+}
+
+const ACCOUNTS: &str = "Urssaf_gestion;Dep;Compte;Etat_compte;Siren;Siret;Date_crea_siret;Date_disp_siret;Cle_md5
+100;75;abc;1;012345678;01234567891011;1100101;1150101;x
+100;75;abc;1;876543210;87654321091011;1150101;1160101;x
+100;75;def;1;876543210;87654321091012;1150101;;x
+100;75;ghi;1;876543210;not a siret;1150101;;x
+";
+
+fn links() -> AccountLinks {
+    let (rows, report): (Vec<AccountLink>, _) = read::<AccountLinkParser>(ACCOUNTS, None).unwrap();
+    assert_eq!((report.valid, report.rejections()), (3, 1));
+    rows.into_iter().collect()
+}
+
+#[test]
+fn files_that_name_accounts_only_find_their_establishments() {
+    let text = "num_cpte;Siren;Dt_immat;Etat_cpte;Cd_pro_col;Periode;Num_Ecn;Num_Hist_Ecn;Dt_trt_ecn;Mt_PO;Mt_PP;Cd_op_ecn;Motif_ecn;Recours_en_cours
+abc;;20100101;1;0;201440;101;1;1150110;100;200;1;1;0
+abc;;20100101;1;0;201510;101;1;1150410;100;200;1;1;0
+abc;;20100101;1;0;201610;101;1;1160410;100;200;1;1;0
+zzz;;20100101;1;0;201610;101;1;1160410;100;200;1;1;0
+";
+    let (rows, report): (Vec<Debit>, _) = read::<DebitParser>(text, Some(&links())).unwrap();
+    let sirets: Vec<String> = rows.iter().map(|row| row.siret.to_string()).collect();
+    assert_eq!(sirets, ["01234567891011", "87654321091011"]);
+    assert_eq!((report.valid, report.skips(), report.lines), (2, 2, 4), "an account of nobody is skipped and counted");
+    let error = read::<DebitParser>(text, None).unwrap_err();
+    assert!(error.to_string().contains("sigfaible_etablissement_utf8.csv"), "{error}");
+}
+
+#[test]
+fn payment_plans_of_2018_have_iso_dates() {
+    let header = "Numero_compte_externe;Numero_structure;Date_creation;Date_echeance;Duree_delai;Denomination_premiere_ligne;Indic_6M;Annee_creation;Montant_global_echeancier;Code_externe_stade;Code_externe_action";
+    let line = "def;1;2018-01-03;2018-04-05;92;X;INF;2018;1000,50;APPROB;SUR PO";
+    let (rows, _): (Vec<PaymentPlan>, _) = read::<PaymentPlanParser>(&format!("{header}\n{line}\n"), Some(&links())).unwrap();
+    assert_eq!((rows[0].created, rows[0].due), (day("2018-01-03"), day("2018-04-05")));
+    let (rows, report) = read::<PaymentPlanParser>(&format!("Siret;{header}\n87654321091012;{line}\n"), None).unwrap();
+    assert!(rows.is_empty() && report.rejections() == 1, "today's files have French dates");
+}
+
+#[test]
+fn short_time_work_dates_of_every_era() {
+    let consumed = |dates: [&str; 2]| {
+        let line = |date: &str| format!("\"A1\",\"73282932000074\",10.0,5.0,1.0,\"{date}\"\n");
+        let text = format!("ID_DA,ETAB_SIRET,HEURES,MONTANTS,EFFECTIFS,MOIS\n{}{}", line(dates[0]), line(dates[1]));
+        let (rows, _): (Vec<ShortTimeConsumption>, _) = read::<ShortTimeConsumptionParser>(&text, None).unwrap();
+        rows.iter().map(|row| row.date.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(consumed(["2020-12-30", "2021-01-01"]), ["2020-12-30", "2021-01-01"]);
+    assert_eq!(consumed(["03/2021", "04/2021"]), ["2021-03-01", "2021-04-01"]);
+    assert_eq!(consumed(["43466", "43497"]), ["2019-01-01", "2019-02-01"]);
+    assert_eq!(consumed(["2020-12-30", "04/2021"]), ["2020-12-30"], "a file does not change its notation");
+
+    let requested = |start: &str, end: &str| {
+        let header = "ID_DA,ETAB_SIRET,EFF_ENT,EFF_ETAB,DATE_STATUT,DATE_DEB,DATE_FIN,HTA,MTA,EFF_AUTO,MOTIF_RECOURS_SE,S_HEURE_CONSOM_TOT,PERIMETRE_AP";
+        let text = format!("{header}\nA1,73282932000074,5,5,,{start},{end},100,1,2,1,0,1\n");
+        let (rows, _): (Vec<ShortTimeRequest>, _) = read::<ShortTimeRequestParser>(&text, None).unwrap();
+        rows.first().map(|row| (row.start.to_string(), row.end.to_string()))
+    };
+    let expected = Some(("2025-06-01".to_owned(), "2025-06-30".to_owned()));
+    assert_eq!(requested("2025-06-01", "2025-06-30"), expected);
+    assert_eq!(requested("2025-06-01", "2025-06-30 00:00:00"), expected);
+    assert_eq!(requested("01/06/2025", "30/06/2025"), expected);
+    assert_eq!(requested("01/06/2025", "2025-06-30"), None);
+}
+
+#[test]
+fn a_filter_may_lack_its_header() {
+    for (text, valid, skipped, rejected) in
+        [("siren\n732829320\n", 1, 0, 0), ("732829320\nsiren\n356000000\n", 2, 1, 0), ("732829320;x\nabc;y\n", 1, 0, 1)]
+    {
+        let (rows, report) = read::<FilterParser>(text, None).unwrap();
+        assert_eq!((rows.len() as u64, report.skips(), report.rejections()), (valid, skipped, rejected), "{text:?}");
+    }
+}
+
+fn notice(jugement: &str, more: &str) -> String {
+    format!(r#"{{"id": "A1", "dateparution": "2020-02-01", "registre": ["732 829 320", "732829320"], "jugement": {jugement}{more}}}"#)
+}
+
+#[test]
+fn judgments_of_the_bulletin() {
+    let opening = notice(r#""{\"nature\": \"Jugement d'ouverture de liquidation judiciaire\", \"date\": \"1er janvier 2020\"}""#, "");
+    let undated = notice(r#""{\"famille\": \"Jugement d'ouverture\", \"nature\": \"Ouverture du redressement judiciaire\"}""#, "");
+    let cancelled = notice(
+        "null",
+        r#", "typeavis": "annulation", "parutionavisprecedent": "{\"nomPublication\": \"BODACC A\", \"numeroParution\": \"20200012\", \"numeroAnnonce\": 345}""#,
+    );
+    let debts = notice(r#""{\"nature\": \"Dépôt de l'état des créances\"}""#, "");
+    let sale = notice("null", r#", "familleavis": "vente""#);
+    let broken = notice(r#""{broken""#, "");
+    let impossible = notice(r#""{\"nature\": \"Jugement d'ouverture de liquidation judiciaire\", \"date\": \"31 février 2020\"}""#, "");
+    let nobody = opening.replace("732 829 320", "").replace("732829320", "");
+    let text = [&opening, &undated, &cancelled, &debts, &sale, &broken, &impossible, &nobody].map(String::as_str).join("\n");
+    let (rows, report): (Vec<Notice>, _) = read::<NoticeParser>(&text, None).unwrap();
+    assert_eq!((report.lines, report.valid, report.rejections(), report.skips()), (8, 3, 2, 3));
+    assert_eq!(
+        (rows[0].effective, rows[0].action, rows[0].stage),
+        (day("2020-01-01"), Some(ProcolAction::Liquidation), ProcolStage::Ouverture)
+    );
+    assert_eq!((rows[1].effective, rows[1].action), (day("2020-02-01"), Some(ProcolAction::Redressement)), "the day of the bulletin");
+    assert_eq!((rows[2].cancels, rows[2].replaces.as_str()), (true, "A20200012345"));
+
+    // The same as one array, and compressed.
+    let array = format!("[{}]", text.replace('\n', ","));
+    assert_eq!(read::<NoticeParser>(&array, None).unwrap().0, rows);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let mut all = All { rows: Vec::new(), rejections: Vec::new() };
+    let unzipped = parse_with::<NoticeParser, _>(gzip.finish().unwrap().as_slice(), "x.jsonl.gz", None, &mut all);
+    assert!(unzipped.is_ok() && all.rows == rows);
+}
+
+#[test]
+fn a_csv_export_of_the_bulletin() {
+    let text = "id;dateparution;familleavis;registre;jugement
+A1;2020-02-01;collective;\"732 829 320,732829320\";\"{\"\"nature\"\": \"\"Jugement arrêtant le plan de sauvegarde\"\", \"\"date\"\": \"\"2020-01-15\"\"}\"
+";
+    let (rows, _) = read::<NoticeParser>(text, None).unwrap();
+    assert_eq!((rows[0].action, rows[0].stage), (Some(ProcolAction::Sauvegarde), ProcolStage::PlanContinuation));
+}
