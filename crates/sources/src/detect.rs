@@ -45,7 +45,7 @@ pub fn detect(file_name: &str) -> Option<Source> {
         let by_part = [("effectif_", Source::Effectif), ("_debits", Source::Debit)];
         let part = by_part.into_iter().find(|(part, _)| csv && name.contains(part)).map(|(_, source)| source);
         let filter = (csv && name.starts_with("filter")).then_some(Source::Filter);
-        part.or(filter).or(bodacc.then_some(Source::Bodacc))
+        part.or(filter).or_else(|| bodacc.then_some(Source::Bodacc))
     })
 }
 

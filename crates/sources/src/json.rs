@@ -83,13 +83,12 @@ impl<R: BufRead> JsonText<R> {
         if line.len() > LONGEST {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("an object is longer than {LONGEST} bytes")));
         }
-        match serde_json::from_slice::<Map<String, Value>>(&line) {
-            Ok(object) => self.write(&object),
-            Err(_) => {
-                // One field where several are expected: the line is refused, and shown as it is.
-                self.field(&String::from_utf8_lossy(line.trim_ascii()));
-                self.text.push(b'\n');
-            }
+        if let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&line) {
+            self.write(&object);
+        } else {
+            // One field where several are expected: the line is refused, and shown as it is.
+            self.field(&String::from_utf8_lossy(line.trim_ascii()));
+            self.text.push(b'\n');
         }
         Ok(())
     }

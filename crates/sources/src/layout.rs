@@ -3,6 +3,7 @@
 use domain::Source;
 
 use crate::error::FileError;
+use crate::files::Columns;
 
 /// How a source's files are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,16 +37,17 @@ pub struct Layout {
 
 impl Layout {
     /// Finds the required columns, then the optional ones, by name: case and order do not matter, other columns are ignored.
-    pub(crate) fn find(source: Source, names: Vec<String>, required: &[&str], optional: &[&str]) -> Result<Self, FileError> {
+    pub(crate) fn find(source: Source, names: Vec<String>, columns: Columns) -> Result<Self, FileError> {
         let position = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        let missing: Vec<String> = required.iter().filter(|name| position(name).is_none()).map(ToString::to_string).collect();
+        let missing: Vec<String> =
+            columns.required.iter().map(|column| column.name).filter(|name| position(name).is_none()).map(str::to_owned).collect();
         if !missing.is_empty() {
             return Err(match crate::files::recognise(&names).filter(|found| *found != source) {
                 Some(looks_like) => FileError::WrongSource { expected: source, looks_like },
                 None => FileError::MissingColumns { missing, found: names },
             });
         }
-        let positions = required.iter().chain(optional).map(|name| position(name).unwrap_or(usize::MAX)).collect();
+        let positions = columns.all().map(|column| position(column.name).unwrap_or(usize::MAX)).collect();
         Ok(Self { names, positions })
     }
 

@@ -8,6 +8,7 @@ mod detect;
 mod error;
 mod fields;
 pub mod files;
+pub mod guide;
 mod json;
 mod layout;
 mod links;

@@ -37,10 +37,10 @@ impl FromIterator<AccountLink> for AccountLinks {
             let closing = link.closed_on.unwrap_or(NaiveDate::MAX);
             by_account.entry(link.account.into_bytes().into()).or_default().push((closing, link.siret));
         }
-        by_account.values_mut().for_each(|links| {
+        for links in by_account.values_mut() {
             links.sort_unstable();
             links.dedup();
-        });
+        }
         Self { by_account }
     }
 }

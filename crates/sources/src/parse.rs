@@ -60,7 +60,7 @@ fn parse_content<P: RowParser, S: Sink<P::Row>>(
     sink: &mut S,
 ) -> Result<ParseReport, ParseError<S::Error>> {
     if is_json(input.fill_buf().map_err(FileError::from)?) {
-        let columns = P::REQUIRED.iter().chain(P::OPTIONAL).copied().collect();
+        let columns = P::COLUMNS.all().map(|column| column.name).collect();
         return parse_text::<P, S>(BufReader::new(JsonText::new(input, columns, P::DIALECT.delimiter)), links, sink);
     }
     parse_text::<P, S>(input, links, sink)
@@ -132,12 +132,12 @@ fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Resul
     {
         *first = rest.trim_matches('"').to_owned();
     }
-    let known = |name: &String| P::REQUIRED.iter().any(|required| name.eq_ignore_ascii_case(required));
+    let known = |name: &String| P::COLUMNS.required.iter().any(|required| name.eq_ignore_ascii_case(required.name));
     let header_is_data = P::HEADER_MAY_LACK && header == Shape::Good && !names.iter().any(known);
     if header_is_data {
-        names = (0..fields).map(|field| P::REQUIRED.get(field).map_or_else(String::new, |name| (*name).to_owned())).collect();
+        names = (0..fields).map(|field| P::COLUMNS.required.get(field).map_or("", |column| column.name).to_owned()).collect();
     }
-    Layout::find(P::Row::SOURCE, names, P::REQUIRED, P::OPTIONAL).map(|layout| (layout, header_is_data))
+    Layout::find(P::Row::SOURCE, names, P::COLUMNS).map(|layout| (layout, header_is_data))
 }
 
 fn rejection(records: &Records<impl BufRead>, layout: &Layout, record: u64, field: usize, reason: Reason) -> Rejection {

@@ -11,6 +11,9 @@ macro_rules! codes {
         }
 
         impl $type {
+            /// Every code with its meaning.
+            pub const LIST: &'static [(&'static str, &'static str)] = &[$(($code, concat!($($item),*))),*];
+
             /// Stable code, for reports.
             pub const fn code(self) -> &'static str {
                 match self {

@@ -65,7 +65,10 @@ async fn sized(lake: &Lake, batch: BatchKey, profile: Profile) -> Result<Option<
     let filter = lake.table::<Stored<FilterEntry>>();
     if filter.batches().await?.contains(&batch) {
         let mut companies = Companies::new();
-        each(&filter, batch, |row| drop(companies.insert(row.siren(), Facts::new(true)))).await?;
+        each(&filter, batch, |row| {
+            companies.insert(row.siren(), Facts::new(true));
+        })
+        .await?;
         return Ok(Some((SizeBasis::Filter, companies)));
     }
     match profile {

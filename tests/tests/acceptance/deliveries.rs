@@ -98,7 +98,8 @@ fn accounts_lead_to_the_same_history_as_sirets() {
     let error = past.fails(&["ingest", delivery.to_str().unwrap(), "--batch", "2510"]);
     assert!(error.contains("SF-ING-0003") && error.contains("sigfaible_etablissement_utf8.csv"), "{error}");
 
-    let lines: String = owners.iter().map(|(account, siret)| format!("0;0;{account};1;{};{siret};1100101;;x\n", &siret[..9])).collect();
+    let line = |(account, siret): (&String, &String)| format!("0;0;{account};1;{};{siret};1100101;;x\n", &siret[..9]);
+    let lines = owners.iter().map(line).collect::<Vec<_>>().concat();
     let header = "Urssaf_gestion;Dep;Compte;Etat_compte;Siren;Siret;Date_crea_siret;Date_disp_siret;Cle_md5\n";
     fs::write(delivery.join("Sigfaible_etablissement_utf8.csv"), format!("{header}{lines}")).unwrap();
     past.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
@@ -112,4 +113,21 @@ fn accounts_lead_to_the_same_history_as_sirets() {
         assert_eq!(a, b, "{siren}");
     }
     assert!(owing > 0);
+}
+
+/// A batch may bring its own list of companies: the perimeter is that list, minus the exclusions.
+#[test]
+fn a_filter_takes_the_place_of_the_headcounts() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 60);
+    let sf = Sf::embedded(&folder.path().join("data"));
+    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2510"]);
+    let all = sf.ok(&["--format", "csv", "perimeter", "show", "2510"]);
+    let sirens: Vec<&str> = all.lines().skip(1).map(|line| &line[..9]).take(5).collect();
+    fs::write(delivery.join("filter_2511.csv"), format!("siren\n{}\n", sirens.join("\n"))).unwrap();
+    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
+    assert_eq!(sf.json(&["batches", "show", "2511"])["perimeter_basis"], "filter");
+    let filtered = sf.ok(&["--format", "csv", "perimeter", "show", "2511"]);
+    let of = |text: &str| text.lines().skip(1).map(|line| line[..9].to_owned()).collect::<Vec<_>>();
+    assert_eq!(of(&filtered), sirens);
 }

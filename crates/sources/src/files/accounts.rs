@@ -4,38 +4,38 @@ use domain::Cents;
 use domain::dates::parse_iso;
 use domain::records::Accounts;
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 
 columns! {
     required {
-        SIREN = "siren",
-        CLOSED_ON = "date_cloture_exercice",
-        TURNOVER = "chiffre_d_affaires",
-        GROSS_MARGIN = "marge_brute",
-        EBITDA = "ebe",
-        EBIT = "ebit",
-        NET_INCOME = "resultat_net",
-        DEBT_RATIO = "taux_d_endettement",
-        LIQUIDITY = "ratio_de_liquidite",
-        ASSET_WEAR = "ratio_de_vetuste",
-        AUTONOMY = "autonomie_financiere",
-        WORKING_CAPITAL_SHARE = "poids_bfr_exploitation_sur_ca",
-        INTEREST_COVERAGE = "couverture_des_interets",
-        CASH_FLOW_SHARE = "caf_sur_ca",
-        REPAYMENT_CAPACITY = "capacite_de_remboursement",
-        EBITDA_MARGIN = "marge_ebe",
-        PRETAX_SHARE = "resultat_courant_avant_impots_sur_ca",
-        WORKING_CAPITAL_DAYS = "poids_bfr_exploitation_sur_ca_jours",
-        INVENTORY_DAYS = "rotation_des_stocks_jours",
-        CUSTOMER_DAYS = "credit_clients_jours",
-        SUPPLIER_DAYS = "credit_fournisseurs_jours",
+        SIREN = "siren": "SIREN",
+        CLOSED_ON = "date_cloture_exercice": "YYYY-MM-DD",
+        TURNOVER = "chiffre_d_affaires": "euros or empty",
+        GROSS_MARGIN = "marge_brute": "euros or empty",
+        EBITDA = "ebe": "euros or empty",
+        EBIT = "ebit": "euros or empty",
+        NET_INCOME = "resultat_net": "euros or empty",
+        DEBT_RATIO = "taux_d_endettement": "number or empty",
+        LIQUIDITY = "ratio_de_liquidite": "number or empty",
+        ASSET_WEAR = "ratio_de_vetuste": "number or empty",
+        AUTONOMY = "autonomie_financiere": "number or empty",
+        WORKING_CAPITAL_SHARE = "poids_bfr_exploitation_sur_ca": "number or empty",
+        INTEREST_COVERAGE = "couverture_des_interets": "number or empty",
+        CASH_FLOW_SHARE = "caf_sur_ca": "number or empty",
+        REPAYMENT_CAPACITY = "capacite_de_remboursement": "number or empty",
+        EBITDA_MARGIN = "marge_ebe": "number or empty",
+        PRETAX_SHARE = "resultat_courant_avant_impots_sur_ca": "number or empty",
+        WORKING_CAPITAL_DAYS = "poids_bfr_exploitation_sur_ca_jours": "number or empty",
+        INVENTORY_DAYS = "rotation_des_stocks_jours": "number or empty",
+        CUSTOMER_DAYS = "credit_clients_jours": "number or empty",
+        SUPPLIER_DAYS = "credit_fournisseurs_jours": "number or empty",
     }
     optional {
-        KIND = "type_bilan",
-        CONFIDENTIALITY = "confidentialite",
+        KIND = "type_bilan": "text",
+        CONFIDENTIALITY = "confidentialite": "`Public` when the accounts may be shown",
     }
 }
 
@@ -45,8 +45,7 @@ pub struct AccountsParser;
 impl RowParser for AccountsParser {
     type Row = Accounts;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)

@@ -7,15 +7,15 @@ use domain::records::Notice;
 use domain::{NaiveDate, ProcolStage, Siren};
 use serde::Deserialize;
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue, decode};
 use crate::layout::{Dialect, Layout};
 use crate::report::{Reason, SkipReason, Warning};
 
 columns! {
-    required { ID = "id", PUBLISHED = "dateparution", REGISTER = "registre", JUDGMENT = "jugement" }
-    optional { FAMILY = "familleavis", KIND = "typeavis", PREVIOUS = "parutionavisprecedent" }
+    required { ID = "id": "text", PUBLISHED = "dateparution": "YYYY-MM-DD", REGISTER = "registre": "SIRENs, one row for each", JUDGMENT = "jugement": "JSON text: famille, nature, date in numbers or in words" }
+    optional { FAMILY = "familleavis": "`collective`; other notices are skipped", KIND = "typeavis": "annonce, rectificatif or annulation", PREVIOUS = "parutionavisprecedent": "JSON text: the notice corrected or cancelled" }
 }
 
 /// The JSON text of `jugement`.
@@ -51,8 +51,7 @@ pub struct NoticeParser;
 impl RowParser for NoticeParser {
     type Row = Notice;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)

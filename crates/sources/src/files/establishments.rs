@@ -3,7 +3,7 @@
 use domain::records::Establishment;
 use domain::{Department, HeadcountBand, NafCode, NafNomenclature, Siret};
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
@@ -11,32 +11,32 @@ use crate::report::Reason;
 
 columns! {
     required {
-        SIREN = "siren",
-        NIC = "nic",
-        HEAD_OFFICE = "etablissementSiege",
-        COMPLEMENT = "complementAdresseEtablissement",
-        STREET_NUMBER = "numeroVoieEtablissement",
-        REPETITION = "indiceRepetitionEtablissement",
-        STREET_TYPE = "typeVoieEtablissement",
-        STREET = "libelleVoieEtablissement",
-        POSTAL_CODE = "codePostalEtablissement",
-        COMMUNE = "libelleCommuneEtablissement",
-        FOREIGN_COMMUNE = "libelleCommuneEtrangerEtablissement",
-        SPECIAL = "distributionSpecialeEtablissement",
-        COMMUNE_CODE = "codeCommuneEtablissement",
-        CEDEX_CODE = "codeCedexEtablissement",
-        CEDEX = "libelleCedexEtablissement",
-        COUNTRY_CODE = "codePaysEtrangerEtablissement",
-        COUNTRY = "libellePaysEtrangerEtablissement",
-        CREATED = "dateCreationEtablissement",
-        STATE = "etatAdministratifEtablissement",
+        SIREN = "siren": "SIREN",
+        NIC = "nic": "five digits",
+        HEAD_OFFICE = "etablissementSiege": "true or false",
+        COMPLEMENT = "complementAdresseEtablissement": "text",
+        STREET_NUMBER = "numeroVoieEtablissement": "text",
+        REPETITION = "indiceRepetitionEtablissement": "B, T, Q, C; others are left empty",
+        STREET_TYPE = "typeVoieEtablissement": "code of a kind of street; unknown is left empty",
+        STREET = "libelleVoieEtablissement": "text",
+        POSTAL_CODE = "codePostalEtablissement": "five digits; others are left empty",
+        COMMUNE = "libelleCommuneEtablissement": "text",
+        FOREIGN_COMMUNE = "libelleCommuneEtrangerEtablissement": "text",
+        SPECIAL = "distributionSpecialeEtablissement": "text",
+        COMMUNE_CODE = "codeCommuneEtablissement": "INSEE code; others are left empty. Gives the department",
+        CEDEX_CODE = "codeCedexEtablissement": "text",
+        CEDEX = "libelleCedexEtablissement": "text",
+        COUNTRY_CODE = "codePaysEtrangerEtablissement": "text",
+        COUNTRY = "libellePaysEtrangerEtablissement": "text",
+        CREATED = "dateCreationEtablissement": "YYYY-MM-DD; unreadable is left empty",
+        STATE = "etatAdministratifEtablissement": "`A` is open",
     }
     optional {
-        NAF = "activitePrincipaleEtablissement",
-        NOMENCLATURE = "nomenclatureActivitePrincipaleEtablissement",
-        BAND = "trancheEffectifsEtablissement",
-        LONGITUDE = "longitude",
-        LATITUDE = "latitude",
+        NAF = "activitePrincipaleEtablissement": "NAF code with its dot",
+        NOMENCLATURE = "nomenclatureActivitePrincipaleEtablissement": "NAFRev2, NAF2025 or an older one",
+        BAND = "trancheEffectifsEtablissement": "headcount band of INSEE",
+        LONGITUDE = "longitude": "number or empty",
+        LATITUDE = "latitude": "number or empty",
     }
 }
 
@@ -46,8 +46,7 @@ pub struct EstablishmentParser;
 impl RowParser for EstablishmentParser {
     type Row = Establishment;
     const DIALECT: Dialect = Dialect::COMMA;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)

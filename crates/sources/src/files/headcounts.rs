@@ -3,7 +3,7 @@
 use domain::records::{CompanyHeadcount, Headcount};
 use domain::{Month, UrssafPeriod};
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue, headcount};
 use crate::layout::{Dialect, Layout};
@@ -40,8 +40,9 @@ impl MonthColumns {
 
 /// Columns of `effectif`.
 mod by_establishment {
-    columns! { required { SIRET = "siret", ACCOUNT = "compte" } optional {} }
-    pub(super) const COLUMNS: (&[&str], &[&str], usize, usize) = (REQUIRED, OPTIONAL, SIRET, ACCOUNT);
+    use super::Columns;
+
+    columns! { pub(super) required { SIRET = "siret": "SIRET", ACCOUNT = "compte": "text" } optional {} }
 }
 
 /// Parser of `effectif`.
@@ -50,24 +51,23 @@ pub struct HeadcountParser(MonthColumns);
 impl RowParser for HeadcountParser {
     type Row = Headcount;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = by_establishment::COLUMNS.0;
-    const OPTIONAL: &'static [&'static str] = by_establishment::COLUMNS.1;
+    const COLUMNS: Columns = by_establishment::COLUMNS;
 
     fn new(layout: &Layout) -> Result<Self, FileError> {
         MonthColumns::find(layout).map(Self)
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<Headcount>) -> Result<(), Issue> {
-        let (_, _, siret, account) = by_establishment::COLUMNS;
-        let (siret, account) = (fields.siret(siret)?, fields.text(account));
+        let (siret, account) = (fields.siret(by_establishment::SIRET)?, fields.text(by_establishment::ACCOUNT));
         self.0.read(fields, |month, headcount| rows.push(Headcount { siret, account: account.clone(), month, headcount }))
     }
 }
 
 /// Columns of `effectif_ent`.
 mod by_company {
-    columns! { required { SIREN = "siren" } optional {} }
-    pub(super) const COLUMNS: (&[&str], &[&str], usize) = (REQUIRED, OPTIONAL, SIREN);
+    use super::Columns;
+
+    columns! { pub(super) required { SIREN = "siren": "SIREN" } optional {} }
 }
 
 /// Parser of `effectif_ent`.
@@ -76,15 +76,14 @@ pub struct CompanyHeadcountParser(MonthColumns);
 impl RowParser for CompanyHeadcountParser {
     type Row = CompanyHeadcount;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = by_company::COLUMNS.0;
-    const OPTIONAL: &'static [&'static str] = by_company::COLUMNS.1;
+    const COLUMNS: Columns = by_company::COLUMNS;
 
     fn new(layout: &Layout) -> Result<Self, FileError> {
         MonthColumns::find(layout).map(Self)
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<CompanyHeadcount>) -> Result<(), Issue> {
-        let siren = fields.siren(by_company::COLUMNS.2)?;
+        let siren = fields.siren(by_company::SIREN)?;
         self.0.read(fields, |month, headcount| rows.push(CompanyHeadcount { siren, month, headcount }))
     }
 }

@@ -3,31 +3,31 @@
 use domain::records::LegalUnit;
 use domain::{HeadcountBand, LegalCategory, NafCode, NafNomenclature};
 
-use super::RowParser;
 use super::establishments::activity;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 
 columns! {
     required {
-        SIREN = "siren",
-        NAME = "denominationUniteLegale",
-        FIRST_NAME_1 = "prenom1UniteLegale",
-        FIRST_NAME_2 = "prenom2UniteLegale",
-        FIRST_NAME_3 = "prenom3UniteLegale",
-        FIRST_NAME_4 = "prenom4UniteLegale",
-        LAST_NAME = "nomUniteLegale",
-        USUAL_NAME = "nomUsageUniteLegale",
-        LEGAL_CATEGORY = "categorieJuridiqueUniteLegale",
-        CREATED = "dateCreationUniteLegale",
-        STATE = "etatAdministratifUniteLegale",
+        SIREN = "siren": "SIREN",
+        NAME = "denominationUniteLegale": "text",
+        FIRST_NAME_1 = "prenom1UniteLegale": "text",
+        FIRST_NAME_2 = "prenom2UniteLegale": "text",
+        FIRST_NAME_3 = "prenom3UniteLegale": "text",
+        FIRST_NAME_4 = "prenom4UniteLegale": "text",
+        LAST_NAME = "nomUniteLegale": "text",
+        USUAL_NAME = "nomUsageUniteLegale": "text",
+        LEGAL_CATEGORY = "categorieJuridiqueUniteLegale": "four digits; others are left empty",
+        CREATED = "dateCreationUniteLegale": "YYYY-MM-DD; unreadable is left empty",
+        STATE = "etatAdministratifUniteLegale": "`A` is active",
     }
     optional {
-        NAF = "activitePrincipaleUniteLegale",
-        NOMENCLATURE = "nomenclatureActivitePrincipaleUniteLegale",
-        NAF_2025 = "activitePrincipaleNAF25UniteLegale",
-        BAND = "trancheEffectifsUniteLegale",
+        NAF = "activitePrincipaleUniteLegale": "NAF code with its dot",
+        NOMENCLATURE = "nomenclatureActivitePrincipaleUniteLegale": "NAFRev2, NAF2025 or an older one",
+        NAF_2025 = "activitePrincipaleNAF25UniteLegale": "NAF 2025 code",
+        BAND = "trancheEffectifsUniteLegale": "headcount band of INSEE",
     }
 }
 
@@ -37,8 +37,7 @@ pub struct LegalUnitParser;
 impl RowParser for LegalUnitParser {
     type Row = LegalUnit;
     const DIALECT: Dialect = Dialect::COMMA;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)

@@ -3,13 +3,13 @@
 use domain::records::{AccountLink, FilterEntry};
 use domain::urssaf;
 
-use super::RowParser;
+use super::{Column, Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 use crate::report::SkipReason;
 
-columns! { required { ACCOUNT = "compte", SIRET = "siret", CLOSED = "date_disp_siret" } optional {} }
+columns! { required { ACCOUNT = "compte": "text", SIRET = "siret": "SIRET", CLOSED = "date_disp_siret": "Urssaf date (Y)YYMMDD; empty while open" } optional {} }
 
 /// Parser of `admin_urssaf`.
 pub struct AccountLinkParser;
@@ -17,8 +17,7 @@ pub struct AccountLinkParser;
 impl RowParser for AccountLinkParser {
     type Row = AccountLink;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)
@@ -40,8 +39,7 @@ pub struct FilterParser;
 impl RowParser for FilterParser {
     type Row = FilterEntry;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = &["siren"];
-    const OPTIONAL: &'static [&'static str] = &[];
+    const COLUMNS: Columns = Columns { required: &[Column { name: "siren", kind: "SIREN" }], optional: &[] };
     const HEADER_MAY_LACK: bool = true;
 
     fn new(_: &Layout) -> Result<Self, FileError> {

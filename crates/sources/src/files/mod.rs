@@ -7,18 +7,48 @@ use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 
-/// Declares the columns of a source: constants that index [`Fields`], and the names to look for in the header.
+/// A column of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Name in the header; case does not matter.
+    pub name: &'static str,
+    /// What it holds, for people.
+    pub kind: &'static str,
+}
+
+/// The columns of a source. [`Fields`] names them by their index: the required ones, then the optional ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Without them a file is not of this source.
+    pub required: &'static [Column],
+    /// Read when present.
+    pub optional: &'static [Column],
+}
+
+impl Columns {
+    /// All of them, by index.
+    pub fn all(&self) -> impl Iterator<Item = &'static Column> + use<> {
+        self.required.iter().chain(self.optional)
+    }
+}
+
+/// Declares the columns of a source, `COLUMNS`, and a constant for the index of each.
 macro_rules! columns {
-    (required { $($required:ident = $required_name:literal),* $(,)? } optional { $($optional:ident = $optional_name:literal),* $(,)? }) => {
+    (
+        $access:vis required { $($required:ident = $required_name:literal: $required_kind:literal),* $(,)? }
+        optional { $($optional:ident = $optional_name:literal: $optional_kind:literal),* $(,)? }
+    ) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the order of the columns, named as the constants")]
         enum Index {
             $($required,)*
             $($optional,)*
         }
-        $(const $required: usize = Index::$required as usize;)*
-        $(const $optional: usize = Index::$optional as usize;)*
-        const REQUIRED: &[&str] = &[$($required_name),*];
-        const OPTIONAL: &[&str] = &[$($optional_name),*];
+        $($access const $required: usize = Index::$required as usize;)*
+        $($access const $optional: usize = Index::$optional as usize;)*
+        $access const COLUMNS: Columns = Columns {
+            required: &[$($crate::files::Column { name: $required_name, kind: $required_kind }),*],
+            optional: &[$($crate::files::Column { name: $optional_name, kind: $optional_kind }),*],
+        };
     };
 }
 
@@ -50,10 +80,8 @@ pub trait RowParser: Sized + Send {
     type Row: Record;
     /// How its files are written.
     const DIALECT: Dialect;
-    /// Columns without which a file is not of this source.
-    const REQUIRED: &'static [&'static str];
-    /// Columns read when present.
-    const OPTIONAL: &'static [&'static str];
+    /// What it reads.
+    const COLUMNS: Columns;
     /// The column of the SIRET when a file may name an Urssaf account instead (`domain/ingestion.md` §1.4).
     const SIRET_OR_ACCOUNT: Option<usize> = None;
     /// Whether a file may begin with data: its columns are then the required ones.
@@ -107,8 +135,8 @@ pub(crate) fn recognise(names: &[String]) -> Option<Source> {
     impl SourceVisitor for Needs<'_> {
         type Output = Option<usize>;
         fn visit<P: RowParser + 'static>(self) -> Option<usize> {
-            let has = |wanted: &&str| self.0.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-            P::REQUIRED.iter().all(has).then_some(P::REQUIRED.len())
+            let has = |wanted: &Column| self.0.iter().any(|name| name.eq_ignore_ascii_case(wanted.name));
+            P::COLUMNS.required.iter().all(has).then_some(P::COLUMNS.required.len())
         }
     }
     let found = Source::ALL.into_iter().filter_map(|source| dispatch(source, Needs(names)).map(|needed| (needed, source)));

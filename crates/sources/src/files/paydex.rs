@@ -3,12 +3,12 @@
 use domain::dates::parse_french;
 use domain::records::PaymentDelay;
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
 
-columns! { required { SIREN = "SIREN", DAYS = "NB_JOURS", VALUE_DATE = "DATE_VALEUR" } optional {} }
+columns! { required { SIREN = "SIREN": "SIREN", DAYS = "NB_JOURS": "whole number", VALUE_DATE = "DATE_VALEUR": "DD/MM/YYYY" } optional {} }
 
 /// Parser of `paydex`.
 pub struct PaymentDelayParser;
@@ -16,8 +16,7 @@ pub struct PaymentDelayParser;
 impl RowParser for PaymentDelayParser {
     type Row = PaymentDelay;
     const DIALECT: Dialect = Dialect::SEMICOLON;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)

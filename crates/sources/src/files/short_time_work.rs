@@ -4,7 +4,7 @@ use domain::NaiveDate;
 use domain::dates::{parse_french, parse_iso, parse_iso_midnight, parse_month_year, parse_spreadsheet_day};
 use domain::records::{ShortTimeConsumption, ShortTimeRequest};
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
@@ -38,19 +38,19 @@ impl Notation {
 
 /// Columns of `apconso`.
 mod consumption {
+    use super::Columns;
+
     columns! {
-        required {
-            REQUEST = "ID_DA",
-            SIRET = "ETAB_SIRET",
-            MONTH = "MOIS",
-            HOURS = "HEURES",
-            AMOUNT = "MONTANTS",
-            HEADCOUNT = "EFFECTIFS",
+        pub(super) required {
+            REQUEST = "ID_DA": "text",
+            SIRET = "ETAB_SIRET": "SIRET",
+            MONTH = "MOIS": "YYYY-MM-DD; MM/YYYY until May 2021; a day of a spreadsheet until July 2019",
+            HOURS = "HEURES": "number",
+            AMOUNT = "MONTANTS": "euros or empty",
+            HEADCOUNT = "EFFECTIFS": "whole number, possibly with decimals, or empty",
         }
         optional {}
     }
-    pub(super) const NAMES: (&[&str], &[&str]) = (REQUIRED, OPTIONAL);
-    pub(super) const COLUMNS: [usize; 6] = [REQUEST, SIRET, MONTH, HOURS, AMOUNT, HEADCOUNT];
 }
 
 /// Parser of `apconso`.
@@ -59,22 +59,21 @@ pub struct ShortTimeConsumptionParser(Notation);
 impl RowParser for ShortTimeConsumptionParser {
     type Row = ShortTimeConsumption;
     const DIALECT: Dialect = Dialect::COMMA;
-    const REQUIRED: &'static [&'static str] = consumption::NAMES.0;
-    const OPTIONAL: &'static [&'static str] = consumption::NAMES.1;
+    const COLUMNS: Columns = consumption::COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self(Notation::one_of(&[parse_iso, parse_month_year, parse_spreadsheet_day])))
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeConsumption>) -> Result<(), Issue> {
-        let [request, siret, month, hours, amount, headcount] = consumption::COLUMNS;
+        use consumption::{AMOUNT, HEADCOUNT, HOURS, MONTH, REQUEST, SIRET};
         rows.push(ShortTimeConsumption {
-            request_id: fields.text(request),
-            siret: fields.strict_siret(siret)?,
-            date: self.0.date(fields, month)?,
-            hours: fields.float(hours)?,
-            amount: fields.optional_euros(amount)?,
-            headcount: fields.int_from_float(headcount)?,
+            request_id: fields.text(REQUEST),
+            siret: fields.strict_siret(SIRET)?,
+            date: self.0.date(fields, MONTH)?,
+            hours: fields.float(HOURS)?,
+            amount: fields.optional_euros(AMOUNT)?,
+            headcount: fields.int_from_float(HEADCOUNT)?,
         });
         Ok(())
     }
@@ -82,23 +81,23 @@ impl RowParser for ShortTimeConsumptionParser {
 
 columns! {
     required {
-        REQUEST = "ID_DA",
-        SIRET = "ETAB_SIRET",
-        COMPANY_HEADCOUNT = "EFF_ENT",
-        HEADCOUNT = "EFF_ETAB",
-        DECIDED = "DATE_STATUT",
-        START = "DATE_DEB",
-        END = "DATE_FIN",
-        HOURS = "HTA",
-        AUTHORISED_HEADCOUNT = "EFF_AUTO",
-        REASON = "MOTIF_RECOURS_SE",
-        CONSUMED_HOURS = "S_HEURE_CONSOM_TOT",
-        PERIMETER = "PERIMETRE_AP",
+        REQUEST = "ID_DA": "text",
+        SIRET = "ETAB_SIRET": "SIRET",
+        COMPANY_HEADCOUNT = "EFF_ENT": "whole number, possibly with decimals, or empty",
+        HEADCOUNT = "EFF_ETAB": "whole number, possibly with decimals, or empty",
+        DECIDED = "DATE_STATUT": "date or empty",
+        START = "DATE_DEB": "YYYY-MM-DD; DD/MM/YYYY until May 2021",
+        END = "DATE_FIN": "YYYY-MM-DD, at midnight in 2025; DD/MM/YYYY until May 2021. Included",
+        HOURS = "HTA": "number or empty",
+        AUTHORISED_HEADCOUNT = "EFF_AUTO": "whole number, possibly with decimals, or empty",
+        REASON = "MOTIF_RECOURS_SE": "1 to 7, or empty",
+        CONSUMED_HOURS = "S_HEURE_CONSOM_TOT": "number or empty",
+        PERIMETER = "PERIMETRE_AP": "whole number or empty",
     }
     optional {
-        AMOUNT = "MTA",
-        CONSUMED_HEADCOUNT = "S_EFF_CONSOM_TOT",
-        CONSUMED_AMOUNT = "S_MONTANT_CONSOM_TOT",
+        AMOUNT = "MTA": "euros or empty",
+        CONSUMED_HEADCOUNT = "S_EFF_CONSOM_TOT": "whole number, possibly with decimals, or empty",
+        CONSUMED_AMOUNT = "S_MONTANT_CONSOM_TOT": "euros or empty",
     }
 }
 
@@ -108,8 +107,7 @@ pub struct ShortTimeRequestParser(Notation);
 impl RowParser for ShortTimeRequestParser {
     type Row = ShortTimeRequest;
     const DIALECT: Dialect = Dialect::COMMA.lazy();
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self(Notation::one_of(&[parse_iso_midnight, parse_french])))

@@ -3,7 +3,7 @@
 use domain::dates::parse_iso;
 use domain::records::EstablishmentState;
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
@@ -11,11 +11,11 @@ use crate::report::SkipReason;
 
 columns! {
     required {
-        SIRET = "siret",
-        START = "dateDebut",
-        END = "dateFin",
-        STATE = "etatAdministratifEtablissement",
-        CHANGED = "changementEtatAdministratifEtablissement",
+        SIRET = "siret": "SIRET",
+        START = "dateDebut": "YYYY-MM-DD or empty",
+        END = "dateFin": "YYYY-MM-DD or empty",
+        STATE = "etatAdministratifEtablissement": "A or F; others are skipped",
+        CHANGED = "changementEtatAdministratifEtablissement": "true or false",
     }
     optional {}
 }
@@ -26,8 +26,7 @@ pub struct EstablishmentStateParser;
 impl RowParser for EstablishmentStateParser {
     type Row = EstablishmentState;
     const DIALECT: Dialect = Dialect::COMMA;
-    const REQUIRED: &'static [&'static str] = REQUIRED;
-    const OPTIONAL: &'static [&'static str] = OPTIONAL;
+    const COLUMNS: Columns = COLUMNS;
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self)

@@ -6,7 +6,7 @@ use domain::dates::{parse_french, parse_iso, parse_sas};
 use domain::procol::parse_label;
 use domain::records::{CcsfDecision, Contribution, Debit, PaymentPlan, ProcolEvent};
 
-use super::RowParser;
+use super::{Columns, RowParser};
 use crate::error::FileError;
 use crate::fields::{Fields, Issue};
 use crate::layout::{Dialect, Layout};
@@ -28,8 +28,7 @@ macro_rules! parser {
             impl RowParser for $parser {
                 type Row = $row;
                 const DIALECT: Dialect = $dialect;
-                const REQUIRED: &'static [&'static str] = REQUIRED;
-                const OPTIONAL: &'static [&'static str] = OPTIONAL;
+                const COLUMNS: Columns = COLUMNS;
                 const SIRET_OR_ACCOUNT: Option<usize> = $by_account;
 
                 fn new(_: &Layout) -> Result<Self, FileError> {
@@ -49,8 +48,8 @@ parser! {
     /// Parser of `cotisation`.
     ContributionParser: Contribution, Dialect::SEMICOLON.lazy(), Some(SIRET),
     {
-        required { ACCOUNT = "Compte", PERIOD = "periode", PAID = "enc_direct", DUE = "cotis_due" }
-        optional { SIRET = "Siret" }
+        required { ACCOUNT = "Compte": "text", PERIOD = "periode": "Urssaf period", PAID = "enc_direct": "euros or empty", DUE = "cotis_due": "euros, possibly negative" }
+        optional { SIRET = "Siret": "SIRET" }
     },
     |fields| {
         let siret = fields.siret_if_named(SIRET)?;
@@ -70,20 +69,20 @@ parser! {
     DebitParser: Debit, Dialect::SEMICOLON, Some(SIRET),
     {
         required {
-            ACCOUNT = "num_cpte",
-            GAP = "Num_Ecn",
-            HISTORY = "Num_Hist_Ecn",
-            TREATED_ON = "Dt_trt_ecn",
-            EMPLOYEE = "Mt_PO",
-            EMPLOYER = "Mt_PP",
-            STATE = "Etat_cpte",
-            PROCOL = "Cd_pro_col",
-            PERIOD = "Periode",
-            OPERATION = "Cd_op_ecn",
-            REASON = "Motif_ecn",
-            APPEAL = "Recours_en_cours",
+            ACCOUNT = "num_cpte": "text",
+            GAP = "Num_Ecn": "text",
+            HISTORY = "Num_Hist_Ecn": "whole number",
+            TREATED_ON = "Dt_trt_ecn": "Urssaf date (Y)YYMMDD",
+            EMPLOYEE = "Mt_PO": "cents",
+            EMPLOYER = "Mt_PP": "cents",
+            STATE = "Etat_cpte": "whole number or empty",
+            PROCOL = "Cd_pro_col": "text",
+            PERIOD = "Periode": "Urssaf period",
+            OPERATION = "Cd_op_ecn": "text",
+            REASON = "Motif_ecn": "text",
+            APPEAL = "Recours_en_cours": "true or false",
         }
-        optional { SIRET = "Siret" }
+        optional { SIRET = "Siret": "SIRET" }
     },
     |fields| {
         let siret = fields.siret_if_named(SIRET)?;
@@ -111,19 +110,19 @@ parser! {
     PaymentPlanParser: PaymentPlan, Dialect::SEMICOLON, Some(SIRET),
     {
         required {
-            ACCOUNT = "Numero_compte_externe",
-            CASE = "Numero_structure",
-            CREATED = "Date_creation",
-            DUE = "Date_echeance",
-            DURATION = "Duree_delai",
-            DEBTOR = "Denomination_premiere_ligne",
-            SIX_MONTHS = "Indic_6M",
-            YEAR = "Annee_creation",
-            AMOUNT = "Montant_global_echeancier",
-            STAGE = "Code_externe_stade",
-            ACTION = "Code_externe_action",
+            ACCOUNT = "Numero_compte_externe": "text",
+            CASE = "Numero_structure": "text",
+            CREATED = "Date_creation": "DD/MM/YYYY; YYYY-MM-DD in 2018",
+            DUE = "Date_echeance": "DD/MM/YYYY; YYYY-MM-DD in 2018",
+            DURATION = "Duree_delai": "whole number; unreadable is left empty",
+            DEBTOR = "Denomination_premiere_ligne": "text",
+            SIX_MONTHS = "Indic_6M": "text",
+            YEAR = "Annee_creation": "whole number or empty",
+            AMOUNT = "Montant_global_echeancier": "euros",
+            STAGE = "Code_externe_stade": "text",
+            ACTION = "Code_externe_action": "text",
         }
-        optional { SIRET = "Siret" }
+        optional { SIRET = "Siret": "SIRET" }
     },
     |fields| {
         // This file alone holds `@` and truncated identifiers (§0.3).
@@ -162,8 +161,8 @@ parser! {
     /// Parser of `ccsf`.
     CcsfParser: CcsfDecision, Dialect::SEMICOLON, Some(SIRET),
     {
-        required { ACCOUNT = "Compte", TREATED_ON = "Date_de_traitement", STAGE = "Code_externe_stade", ACTION = "Code_externe_action" }
-        optional { SIRET = "Siret" }
+        required { ACCOUNT = "Compte": "text", TREATED_ON = "Date_de_traitement": "Urssaf date (Y)YYMMDD", STAGE = "Code_externe_stade": "text", ACTION = "Code_externe_action": "text" }
+        optional { SIRET = "Siret": "SIRET" }
     },
     |fields| {
         let siret = fields.siret_if_named(SIRET)?;
@@ -182,7 +181,7 @@ parser! {
     /// Parser of `procol`.
     ProcolParser: ProcolEvent, Dialect::SEMICOLON, None,
     {
-        required { SIRET = "Siret", EFFECTIVE = "Dt_effet", LABEL = "Lib_actx_stdx" }
+        required { SIRET = "Siret": "SIRET", EFFECTIVE = "Dt_effet": "DDMMMYYYY, English months", LABEL = "Lib_actx_stdx": "proceeding and stage, joined by underscores" }
         optional {}
     },
     |fields| {

@@ -1,9 +1,10 @@
 //! With real servers: S3, Redis and the four services as processes.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acceptance::cluster::Cluster;
 use acceptance::sf::Sf;
@@ -82,8 +83,8 @@ fn each_service_killed_in_the_middle_of_its_job_ends_in_the_same_list() {
         ("scoring", &["score", "--batch", "2511"]),
     ];
     for (service, arguments) in steps {
-        let client = remote.spawn(arguments);
-        wait_for_running_operation(&cluster, service);
+        let mut client = remote.spawn(arguments);
+        wait_for_running_operation(&cluster, service, &mut client);
         cluster.kill_and_restart(service);
         let output = client.wait_with_output().unwrap();
         assert!(output.status.success(), "{service}: {}", String::from_utf8_lossy(&output.stderr));
@@ -97,18 +98,25 @@ fn each_service_killed_in_the_middle_of_its_job_ends_in_the_same_list() {
 }
 
 /// Waits until the service has a job in hand, a short moment into it; a job already done is no failure of the test.
-fn wait_for_running_operation(cluster: &Cluster, service: &str) {
+fn wait_for_running_operation(cluster: &Cluster, service: &str, client: &mut Child) {
     let script = "import sys, grpc\n\
         from google.longrunning import operations_pb2 as pb, operations_pb2_grpc as rpc\n\
         stub = rpc.OperationsStub(grpc.insecure_channel(sys.argv[1]))\n\
-        sys.exit(0 if stub.ListOperations(pb.ListOperationsRequest(name='operations'), timeout=5).operations else 1)";
-    for _ in 0..200 {
+        sys.exit(0 if stub.ListOperations(pb.ListOperationsRequest(name='operations'), timeout=5).operations else 7)";
+    let patience = Instant::now() + Duration::from_mins(2);
+    while Instant::now() < patience {
         let listed = Command::new(python()).args(["-c", script, &cluster.address(service)]).output().unwrap();
-        if listed.status.success() {
-            sleep(Duration::from_millis(50));
-            return;
-        }
         sleep(Duration::from_millis(50));
+        match listed.status.code() {
+            Some(0) => return,
+            Some(7) => {}
+            _ => panic!("{}", String::from_utf8_lossy(&listed.stderr)),
+        }
+        if client.try_wait().unwrap().is_some_and(|status| !status.success()) {
+            let mut said = String::new();
+            client.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("{service} has no job, and the client gave up: {said}");
+        }
     }
     panic!("{service} never started its job");
 }
