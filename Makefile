@@ -12,7 +12,7 @@ export PATH := $(SF_CACHE)/tools/bin:$(PATH):$(HOME)/.cargo/bin
 # On CI a Cargo.lock that does not match is an error; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup demo build test e2e lint fmt helm doc up down clean
+.PHONY: help setup demo build test e2e bench lint fmt helm doc up down clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,11 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	@scripts/setup.sh build test
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
+
+bench: ## How fast files are imported, beside DuckDB (COMPANIES=40000 RUNS=3)
+	@scripts/setup.sh build test
+	cargo build $(LOCKED) --release -p cli
+	@scripts/bench.sh
 
 lint: ## Format, clippy, dependencies, protos, scripts and the chart, warnings denied
 	@scripts/setup.sh build lint

@@ -197,8 +197,8 @@ mod tests {
             effective: crate::dates::parse_iso(b"2020-01-15").unwrap(),
             action: Some(A::Redressement),
             stage: S::Ouverture,
-            family: String::new(),
-            nature: String::new(),
+            family: "".into(),
+            nature: "".into(),
             replaces: replaces.into(),
             cancels,
         };

@@ -1,11 +1,14 @@
 //! How the values of rows become Arrow columns, and back.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
+};
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int32Type, Int64Type, SchemaRef};
+use domain::records::Text;
 use domain::{
     Cents, Department, HeadcountBand, LegalCategory, Month, NafCode, NafNomenclature, NaiveDate, ProcolAction, ProcolStage, Siren, Siret,
     UrssafPeriod,
@@ -78,7 +81,13 @@ macro_rules! text_column {
                 vec![Field::new(name, DataType::Utf8, false)]
             }
             fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
-                vec![Arc::new(StringArray::from_iter_values(values.map(ToString::to_string)))]
+                let mut texts = StringBuilder::new();
+                for value in values {
+                    // Written in place; a builder takes any text.
+                    let _infallible = write!(texts, "{value}");
+                    texts.append_value("");
+                }
+                vec![Arc::new(texts.finish())]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
                 texts(batch, name)?.into_iter().map(|text| parse(name, required(name, text)?)).collect()
@@ -86,7 +95,7 @@ macro_rules! text_column {
         }
     )*};
 }
-text_column!(Siren, Siret, String);
+text_column!(Siren, Siret, String, Text);
 
 /// Optional values with a text form: how to write and how to read one.
 macro_rules! optional_text_column {

@@ -93,7 +93,8 @@ impl<R: TableRow> Partition<R> {
     }
 }
 
-/// Replaces the rows of a batch: rows are sorted by company in runs, each run a file. Memory: one run.
+/// Replaces the rows of a batch: rows are sorted by company in runs, each run a file, written while
+/// the next one is filled. Memory: two runs.
 pub struct PartitionWriter<R> {
     staging: Staging,
     run: Vec<R>,
@@ -138,13 +139,13 @@ impl<R: TableRow> PartitionWriter<R> {
             return Ok(());
         }
         let encode = move || {
-            rows.sort_by_key(TableRow::siren);
+            // Rows are large: their keys are sorted, then each row moves once.
+            rows.sort_by_cached_key(TableRow::siren);
             let mut encoder = Encoder::new(R::schema())?;
             rows.chunks(ROW_GROUP).try_for_each(|chunk| encoder.write(&R::encode(chunk)?))?;
             encoder.finish()
         };
-        let file = self.staging.blocking(encode).await?;
-        self.staging.put(file).await
+        self.staging.start(encode).await
     }
 }
 

@@ -1,11 +1,14 @@
 //! Objects that never change once written.
 
+use std::io::{self, Read};
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
+
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::error::{LakeError, Result};
 use crate::root::{Lake, location};
@@ -69,6 +72,15 @@ impl Objects<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Reads an object on a thread that may wait. A local file is read as such, without a stream between.
+    pub async fn reader(&self, path: &str) -> Result<Box<dyn Read + Send>> {
+        let found = self.store().get(&location(path)?).await?;
+        Ok(match found.payload {
+            GetResultPayload::File(file, _) => Box::new(file),
+            GetResultPayload::Stream(stream) => Box::new(SyncIoBridge::new(StreamReader::new(stream.map_err(io::Error::other)))),
+        })
     }
 
     /// Reads a whole object.

@@ -2,6 +2,7 @@
 //! says which file is current and what its digest is.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -85,8 +86,16 @@ impl Raw<'_> {
 
     /// Reads the current file of this name.
     pub async fn open(&self, batch: BatchKey, name: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let file = self.list(batch).await?.remove(name).ok_or_else(|| LakeError::NotFound(format!("raw/{batch}/{name}")))?;
-        self.lake.objects().get_stream(&file.path).await
+        self.lake.objects().get_stream(&self.find(batch, name).await?.path).await
+    }
+
+    /// The same for a parser on a thread of its own: reading waits on that thread.
+    pub async fn reader(&self, batch: BatchKey, name: &str) -> Result<Box<dyn Read + Send>> {
+        self.lake.objects().reader(&self.find(batch, name).await?.path).await
+    }
+
+    async fn find(&self, batch: BatchKey, name: &str) -> Result<RawFile> {
+        self.list(batch).await?.remove(name).ok_or_else(|| LakeError::NotFound(format!("raw/{batch}/{name}")))
     }
 }
 

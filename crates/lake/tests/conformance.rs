@@ -162,7 +162,7 @@ async fn every_kind_of_column_is_read_back(lake: &Lake) {
         employee_part: Cents(-5),
         employer_part: Cents(12_345),
         account_state: None,
-        procol_code: String::new(),
+        procol_code: "".into(),
         operation_code: "2".into(),
         reason_code: "16".into(),
         appeal: true,

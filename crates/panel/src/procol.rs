@@ -39,7 +39,7 @@ mod tests {
             effective: day(date),
             action: Some(action),
             stage,
-            label: String::new(),
+            label: "".into(),
         }
     }
 

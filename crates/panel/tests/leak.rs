@@ -5,7 +5,7 @@
 
 use domain::records::{
     Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, EstablishmentState, Headcount, PaymentDelay, PaymentPlan, ProcolEvent,
-    Record, ShortTimeConsumption, ShortTimeRequest,
+    Record, ShortTimeConsumption, ShortTimeRequest, Text,
 };
 use domain::time_rules::TimeRules;
 use domain::{Cents, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
@@ -47,7 +47,7 @@ prop_compose! {
 }
 
 fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u8) {
-    let (siret, account, text) = (siret(e), format!("{}", e % 2), String::new());
+    let (siret, account, text) = (siret(e), Text::from(format!("{}", e % 2)), Text::default());
     let period = UrssafPeriod::new(month(at), [1, 1, 3, 12][usize::from(e) % 4]).unwrap();
     let siren = siret.siren();
     match kind % 12 {
@@ -55,7 +55,7 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
             siret,
             account,
             period,
-            gap_number: format!("{}", 101 + e % 2),
+            gap_number: format!("{}", 101 + e % 2).into(),
             history_number: i32::from(length % 5),
             treated_on: day(at.wrapping_add(length % 400)),
             employee_part: Cents(amount / 4),
@@ -74,7 +74,7 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
         6 => rows.plans.push(PaymentPlan {
             siret,
             account,
-            case_number: String::new(),
+            case_number: Text::default(),
             created: day(at),
             due: day(at) + chrono::Duration::days(i64::from(length % 700) + 1),
             duration_days: e.is_multiple_of(2).then_some(i32::from(length % 700)),
@@ -127,7 +127,7 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
                 effective: day(at),
                 action: Some(action),
                 stage,
-                label: String::new(),
+                label: Text::default(),
             });
         }
         _ => rows.accounts.push(accounts(siren, day(at), amount, e)),

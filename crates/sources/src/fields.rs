@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use domain::records::Text;
 use domain::{Cents, NaiveDate, Siren, Siret, UrssafPeriod, dates, urssaf};
 use memchr::memchr;
 
@@ -71,13 +72,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A text; bytes that are not UTF-8 are read as Latin-1.
-    pub fn text(&mut self, column: usize) -> String {
+    pub fn text(&mut self, column: usize) -> Text {
         let bytes = self.bytes(column);
         let text = decode(bytes);
         if matches!(text, Cow::Owned(_)) {
             self.warn(Warning::Latin1);
         }
-        text.into_owned()
+        Text::from(text)
     }
 
     /// A SIREN. Junk is skipped; a wrong Luhn key is a warning.

@@ -35,7 +35,7 @@ impl FromIterator<AccountLink> for AccountLinks {
         let mut by_account: HashMap<Box<[u8]>, Vec<(NaiveDate, Siret)>> = HashMap::new();
         for link in links {
             let closing = link.closed_on.unwrap_or(NaiveDate::MAX);
-            by_account.entry(link.account.into_bytes().into()).or_default().push((closing, link.siret));
+            by_account.entry(link.account.as_bytes().into()).or_default().push((closing, link.siret));
         }
         for links in by_account.values_mut() {
             links.sort_unstable();

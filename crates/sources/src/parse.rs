@@ -117,7 +117,7 @@ fn hand_over<R: Record, S: Sink<R>>(rows: &mut Vec<R>, report: &mut ParseReport,
     if rows.is_empty() {
         return Ok(());
     }
-    report.rows += rows.len() as u64;
+    report.made(rows);
     sink.rows(rows).map_err(ParseError::Sink)?;
     rows.clear();
     Ok(())
@@ -143,7 +143,9 @@ fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Resul
 fn rejection(records: &Records<impl BufRead>, layout: &Layout, record: u64, field: usize, reason: Reason) -> Rejection {
     let column = layout.names().get(field).cloned();
     let whole = matches!(reason, Reason::WrongFieldCount | Reason::BareQuote) || column.is_none();
+    // A whole line may name people: its digits and separators are enough to see what is wrong with it.
+    let masked = |c: char| if whole && c.is_alphabetic() { 'x' } else { c };
     let value = if whole { records.raw() } else { records.field(field) };
-    let value = decode(value).chars().take(VALUE).collect();
+    let value = decode(value).chars().take(VALUE).map(masked).collect();
     Rejection { line: records.line(), record, column, reason, value }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::records::Record;
+use domain::{Cents, NaiveDate};
+
 macro_rules! codes {
     ($(#[doc = $doc:literal])* $type:ident { $($(#[doc = $item:literal])* $name:ident = $code:literal,)* }) => {
         $(#[doc = $doc])*
@@ -105,7 +108,7 @@ pub struct Rejection {
     pub column: Option<String>,
     /// Why.
     pub reason: Reason,
-    /// What stood there, cut at 200 characters.
+    /// What stood there, cut at 200 characters; of a whole line, letters are masked.
     pub value: String,
 }
 
@@ -124,9 +127,26 @@ pub struct ParseReport {
     pub warnings: BTreeMap<Warning, u64>,
     /// Typed rows.
     pub rows: u64,
+    /// First and last day that a row is about.
+    pub days: Option<(NaiveDate, NaiveDate)>,
+    /// Total of the amounts of the rows.
+    pub amount: Cents,
 }
 
 impl ParseReport {
+    /// Counts rows that were made.
+    pub(crate) fn made<R: Record>(&mut self, rows: &[R]) {
+        self.rows += rows.len() as u64;
+        for row in rows {
+            if let Some(day) = row.day() {
+                self.days = Some(self.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+            }
+            if let Some(amount) = row.amount() {
+                self.amount += amount;
+            }
+        }
+    }
+
     /// Rejected records.
     pub fn rejections(&self) -> u64 {
         self.rejected.values().sum()

@@ -169,6 +169,9 @@ pub struct Ingest {
     /// Commit even what a quality gate refuses; recorded in the report.
     #[arg(long)]
     pub allow_degraded: bool,
+    /// Quality gates to override, by name: rejected_share, no_rows, row_loss, amount_change. The report records it.
+    #[arg(long, value_delimiter = ',', value_name = "GATE")]
+    pub allow: Vec<String>,
 }
 
 /// Verbs of `batches`.
@@ -185,6 +188,16 @@ pub enum Batches {
     Rejects {
         /// Batch.
         batch: BatchKey,
+        /// Sources; all otherwise.
+        #[arg(long, value_delimiter = ',')]
+        source: Vec<Source>,
+    },
+    /// Rows added, removed and changed in each source, from the state as of a batch to that as of another.
+    Diff {
+        /// Earlier batch.
+        before: BatchKey,
+        /// Later batch.
+        after: BatchKey,
         /// Sources; all otherwise.
         #[arg(long, value_delimiter = ',')]
         source: Vec<Source>,
@@ -461,6 +474,9 @@ pub struct Run {
     /// Commit even what a quality gate refuses.
     #[arg(long)]
     pub allow_degraded: bool,
+    /// Quality gates to override, by name: rejected_share, no_rows, row_loss, amount_change. The report records it.
+    #[arg(long, value_delimiter = ',', value_name = "GATE")]
+    pub allow: Vec<String>,
 }
 
 /// Arguments of `up`.

@@ -50,7 +50,12 @@ impl Output {
             }
             Format::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
-                let record = |result: Result<(), csv::Error>| result.map_err(std::io::Error::from);
+                let record = |result: Result<(), csv::Error>| {
+                    result.map_err(|error| match error.into_kind() {
+                        csv::ErrorKind::Io(error) => error,
+                        other => std::io::Error::other(format!("{other:?}")),
+                    })
+                };
                 record(csv.write_record(self.header.iter().map(|name| name.trim_start_matches('#'))))?;
                 for row in &self.rows {
                     record(csv.write_record(row))?;

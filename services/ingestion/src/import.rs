@@ -18,7 +18,7 @@ use sources::{AccountLinks, ParseReport, RowParser, detect};
 
 use crate::Settings;
 use crate::error::{IngestError, file_code};
-use crate::gates::{Measured, Verdict};
+use crate::gates::{Finding, Gate, Measured};
 use crate::load::load;
 use crate::perimeter::{self, Profile};
 use crate::{report, tables};
@@ -121,6 +121,10 @@ impl Import<'_> {
         Ok(())
     }
 
+    fn overrides(&self, gate: Gate) -> bool {
+        self.request.allow_degraded || self.request.allow_gates.iter().any(|name| name == gate.name())
+    }
+
     fn profile(&self) -> Result<Profile, IngestError> {
         Profile::parse(&self.request.profile).ok_or_else(|| IngestError::Profile(self.request.profile.clone()))
     }
@@ -142,7 +146,7 @@ impl Import<'_> {
         let table = self.lake.table::<Stored<P::Row>>();
         let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch)) };
         let mut outcome = Outcome::default();
-        let mut measured = Measured { lines: 0, rejected: 0, rows: 0, previous_rows: None };
+        let mut measured = Measured::default();
         for (name, file) in named {
             let start = Instant::now();
             let mut entry = described(name, P::Row::SOURCE.name(), file);
@@ -152,6 +156,8 @@ impl Import<'_> {
                     measured.lines += loaded.report.lines;
                     measured.rejected += loaded.report.rejections();
                     measured.rows += loaded.report.rows;
+                    measured.amount_cents += loaded.report.amount.0;
+                    measured.last_day = measured.last_day.max(loaded.report.days.map(|(_, last)| last));
                     outcome.rejects.extend(loaded.rejects);
                 }
                 Err(IngestError::File { file, error }) => {
@@ -167,13 +173,17 @@ impl Import<'_> {
             // Dropping the writer leaves the rows of earlier imports as they are.
             return Ok(outcome.all("unchanged"));
         }
-        measured.previous_rows = tables::previous_rows(&table, self.batch).await?;
-        let verdict = self.settings.gates.judge(measured);
-        if let Verdict::Refuse(reason) = &verdict {
-            if !self.request.allow_degraded {
-                return Ok(outcome.refused(reason));
-            }
-            outcome.files.iter_mut().for_each(|file| file.overridden_gate.clone_from(reason));
+        let before = report::before(self.lake, self.batch, P::Row::SOURCE).await?;
+        let (refusals, warnings): (Vec<_>, Vec<_>) =
+            self.settings.gates.judge(measured, before).into_iter().partition(|found| found.refuses);
+        let (overridden, refusals): (Vec<_>, Vec<_>) = refusals.into_iter().partition(|found| self.overrides(found.gate));
+        let texts = |findings: &[Finding]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for file in &mut outcome.files {
+            file.gate_warnings = texts(&warnings);
+            file.overridden_gates = texts(&overridden);
+        }
+        if !refusals.is_empty() {
+            return Ok(outcome.refused(&texts(&refusals).join("; ")));
         }
         let Some(writer) = writer else { return Ok(outcome.all("checked")) };
         let version = writer.commit().await?;
@@ -200,7 +210,7 @@ impl Outcome {
         for file in &mut refused.files {
             ErrorCode::QualityGate.as_str().clone_into(&mut file.error_code);
             file.error_message = format!(
-                "{}: {reason}. The rows of the previous import stay. See `sf batches rejects`, or import again with --allow-degraded",
+                "{}: {reason}. The rows of the previous import stay. See `sf batches rejects`, or import again with --allow and the name of the gate",
                 file.file_name
             );
         }
@@ -252,6 +262,10 @@ fn count(entry: &mut FileReport, report: &ParseReport) {
     entry.lines_rejected = report.rejections();
     entry.lines_skipped = report.skips();
     entry.rows = report.rows;
+    entry.amount_cents = report.amount.0;
+    if let Some((first, last)) = report.days {
+        (entry.first_day, entry.last_day) = (first.to_string(), last.to_string());
+    }
     entry.rejected_by_reason = report.rejected.iter().map(|(reason, count)| (reason.code().to_owned(), *count)).collect();
     entry.skipped_by_reason = report.skipped.iter().map(|(reason, count)| (reason.code().to_owned(), *count)).collect();
     entry.warnings = report.warnings.iter().map(|(warning, count)| (warning.code().to_owned(), *count)).collect();

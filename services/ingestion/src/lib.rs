@@ -4,6 +4,7 @@
 //! commits its rows in one step, then computes the [`perimeter`]. A bad file never harms what was there.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod diff;
 pub mod error;
 pub mod gates;
 pub mod import;

@@ -6,12 +6,10 @@ use std::sync::Arc;
 
 use domain::records::Record;
 use domain::time_rules::TimeRules;
-use futures::TryStreamExt;
 use lake::tables::{PartitionWriter, RejectRow, Stored};
 use lake::{Lake, TableRow};
 use sources::{AccountLinks, FileError, ParseError, ParseReport, Rejection, RowParser, Sink};
 use tokio::sync::mpsc;
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::error::IngestError;
 
@@ -44,9 +42,8 @@ pub async fn load<P: RowParser>(
 where
     Stored<P::Row>: TableRow,
 {
-    let bytes = lake.raw().open(batch, file_name).await?;
     let (sender, mut receiver) = mpsc::channel::<Message<P::Row>>(IN_FLIGHT);
-    let reader = SyncIoBridge::new(StreamReader::new(bytes.map_err(io::Error::other)));
+    let reader = lake.raw().reader(batch, file_name).await?;
     let name = file_name.to_owned();
     let parser = tokio::task::spawn_blocking(move || parse_file::<P>(reader, &name, links.as_deref(), &mut Channel(sender)));
 

@@ -1,12 +1,13 @@
 //! Reports of imports: immutable documents, the last one of a batch named by a pointer.
 
 use api::ingestion::{BatchSummary, ImportReport};
-use domain::BatchKey;
+use domain::{BatchKey, Source, dates};
 use lake::Lake;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::IngestError;
+use crate::gates::Measured;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Pointer {
@@ -37,11 +38,40 @@ pub async fn find(lake: &Lake, batch: BatchKey) -> Result<Option<ImportReport>, 
     serde_json::from_slice(&bytes).map(Some).map_err(|error| IngestError::Report { batch, reason: error.to_string() })
 }
 
+/// What a source was in the latest batch before this one that committed it; `None` when there is none.
+pub async fn before(lake: &Lake, batch: BatchKey, source: Source) -> Result<Option<Measured>, IngestError> {
+    let mut earlier: Vec<BatchKey> = batches(lake).await?.into_iter().filter(|other| *other < batch).collect();
+    earlier.sort_unstable();
+    for batch in earlier.into_iter().rev() {
+        let Some(report) = find(lake, batch).await? else { continue };
+        let files = report.files.iter().filter(|file| file.source == source.name() && file.outcome == "committed");
+        let measured = files.fold(None, |sum: Option<Measured>, file| {
+            let sum = sum.unwrap_or_default();
+            Some(Measured {
+                lines: sum.lines + file.lines_parsed,
+                rejected: sum.rejected + file.lines_rejected,
+                rows: sum.rows + file.rows,
+                amount_cents: sum.amount_cents.saturating_add(file.amount_cents),
+                last_day: sum.last_day.max(dates::parse_iso(file.last_day.as_bytes())),
+            })
+        });
+        if measured.is_some() {
+            return Ok(measured);
+        }
+    }
+    Ok(None)
+}
+
+/// Batches that were imported.
+pub async fn batches(lake: &Lake) -> Result<Vec<BatchKey>, IngestError> {
+    let names = lake.pointers().list("report-").await?;
+    Ok(names.iter().filter_map(|name| name.strip_prefix("report-").and_then(|key| key.parse().ok())).collect())
+}
+
 /// Summaries of all batches imported, oldest first.
 pub async fn summaries(lake: &Lake) -> Result<Vec<BatchSummary>, IngestError> {
     let mut summaries = Vec::new();
-    for name in lake.pointers().list("report-").await? {
-        let Some(batch) = name.strip_prefix("report-").and_then(|key| key.parse::<BatchKey>().ok()) else { continue };
+    for batch in batches(lake).await? {
         if let Some(report) = find(lake, batch).await? {
             summaries.push(BatchSummary {
                 batch: batch.to_string(),

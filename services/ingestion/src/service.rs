@@ -3,8 +3,8 @@
 use api::google::longrunning::Operation;
 use api::ingestion::ingestion_service_server::IngestionService;
 use api::ingestion::{
-    GetImportReportRequest, ImportBatchRequest, ImportReport, ListBatchesRequest, ListBatchesResponse, PerimeterEntry, Reject,
-    StreamPerimeterRequest, StreamRejectsRequest, UploadFileRequest, UploadFileResponse,
+    DiffBatchesRequest, GetImportReportRequest, ImportBatchRequest, ImportReport, ListBatchesRequest, ListBatchesResponse, PerimeterEntry,
+    Reject, SourceDiff, StreamPerimeterRequest, StreamRejectsRequest, UploadFileRequest, UploadFileResponse,
 };
 use domain::{Siren, Source};
 use futures::stream::BoxStream;
@@ -15,8 +15,9 @@ use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::IngestError;
+use crate::gates::Gate;
 use crate::import::checked_batch;
-use crate::{IMPORT, report};
+use crate::{IMPORT, diff, report};
 
 /// The service.
 pub struct Ingestion {
@@ -26,6 +27,10 @@ pub struct Ingestion {
 
 fn invalid(field: &str, message: impl Into<String>) -> Status {
     ServiceError::new(ErrorCode::InvalidArgument, message).with("field", field).into()
+}
+
+fn checked_sources(names: &[String]) -> Result<(), Status> {
+    names.iter().try_for_each(|name| name.parse::<Source>().map(|_| ()).map_err(|error| invalid("sources", error.to_string())))
 }
 
 fn status(error: impl Into<IngestError>) -> Status {
@@ -50,8 +55,12 @@ impl IngestionService for Ingestion {
     async fn import_batch(&self, request: Request<ImportBatchRequest>) -> Result<Response<Operation>, Status> {
         let request = request.into_inner();
         let batch = checked_batch(&request.batch)?;
-        for name in &request.sources {
-            name.parse::<Source>().map_err(|error| invalid("sources", error.to_string()))?;
+        checked_sources(&request.sources)?;
+        for name in &request.allow_gates {
+            Gate::from_name(name).ok_or_else(|| {
+                let known = Gate::ALL.map(Gate::name).join(", ");
+                invalid("allow_gates", format!("'{name}' is no quality gate; the gates are: {known}"))
+            })?;
         }
         Ok(Response::new(self.context.jobs.start_alone(IMPORT, &batch.to_string(), &request).await?))
     }
@@ -85,6 +94,26 @@ impl IngestionService for Ingestion {
             value: row.value,
         });
         Ok(Response::new(rejects.boxed()))
+    }
+
+    type DiffBatchesStream = BoxStream<'static, Result<SourceDiff, Status>>;
+
+    async fn diff_batches(&self, request: Request<DiffBatchesRequest>) -> Result<Response<Self::DiffBatchesStream>, Status> {
+        let request = request.into_inner();
+        let (before, after) = (checked_batch(&request.before)?, checked_batch(&request.after)?);
+        let known = report::batches(&self.context.lake).await.map_err(status)?;
+        if let Some(unknown) = [before, after].into_iter().find(|batch| !known.contains(batch)) {
+            return Err(status(IngestError::UnknownBatch(unknown)));
+        }
+        checked_sources(&request.sources)?;
+        let lake = self.context.lake.clone();
+        let wanted = move |source: &Source| request.sources.is_empty() || request.sources.iter().any(|name| name == source.name());
+        let sources = futures::stream::iter(Source::ALL.into_iter().filter(wanted));
+        let diffs = sources.then(move |source| {
+            let lake = lake.clone();
+            async move { diff::diff(&lake, source, before, after).await.map_err(status) }
+        });
+        Ok(Response::new(diffs.try_filter_map(|found| async move { Ok(found) }).boxed()))
     }
 
     type StreamPerimeterStream = BoxStream<'static, Result<PerimeterEntry, Status>>;

@@ -1,9 +1,5 @@
 //! The table and parser of a source known at run time.
 
-use domain::BatchKey;
-use lake::tables::Table;
-use lake::{LakeError, TableRow};
-
 /// Evaluates an expression with `$parser` bound to the parser of a source. A macro, because the table of the parser's rows
 /// is a condition that a trait of `sources` cannot name.
 macro_rules! dispatch {
@@ -38,12 +34,3 @@ macro_rules! dispatch {
     }};
 }
 pub(crate) use dispatch;
-
-/// Rows of the latest batch before this one; `None` when there is none.
-pub async fn previous_rows<R: TableRow>(table: &Table<R>, batch: BatchKey) -> Result<Option<u64>, LakeError> {
-    let before = table.batches().await?.into_iter().filter(|other| *other < batch).max();
-    match before {
-        Some(before) => table.count(before).await.map(Some),
-        None => Ok(None),
-    }
-}

@@ -4,6 +4,7 @@ use arrow::datatypes::Schema;
 use deltalake_core::kernel::Add;
 use domain::BatchKey;
 use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
 
 use crate::delta::log::Log;
 use crate::error::Result;
@@ -18,15 +19,39 @@ pub(super) struct Staging {
     /// Rows were taken from the caller and are not in a file yet. Stays so when encoding or writing fails, or is given up in
     /// the middle: such rows are lost, and a commit without them would be wrong.
     owing: bool,
+    /// The file being written.
+    pending: Option<JoinHandle<Result<Add>>>,
 }
 
 impl Staging {
     pub(super) fn new(log: Log, batch: BatchKey) -> Self {
-        Self { log, batch, files: Vec::new(), info: Map::new(), owing: false }
+        Self { log, batch, files: Vec::new(), info: Map::new(), owing: false, pending: None }
     }
 
     pub(super) fn describe(&mut self, name: &str, value: impl Into<Value>) {
         self.info.insert(name.to_owned(), value.into());
+    }
+
+    /// Encodes rows and writes the file in the background, so that the next rows are made meanwhile; the one before is waited
+    /// for. Fails if earlier rows were lost.
+    pub(super) async fn start(&mut self, encode: impl FnOnce() -> Result<Encoded> + Send + 'static) -> Result<()> {
+        self.settle().await?;
+        self.check()?;
+        self.owing = true;
+        let (log, batch) = (self.log.clone(), self.batch);
+        self.pending = Some(tokio::spawn(async move {
+            let file = tokio::task::spawn_blocking(encode).await.map_err(|error| log.error(error))??;
+            log.put(batch, file).await
+        }));
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        if let Some(pending) = self.pending.take() {
+            self.files.push(pending.await.map_err(|error| self.log.error(error))??);
+            self.owing = false;
+        }
+        Ok(())
     }
 
     /// Runs work that takes rows on a thread of its own: encoding is heavy. Fails if earlier rows were lost.
@@ -47,7 +72,8 @@ impl Staging {
         Ok(())
     }
 
-    pub(super) async fn commit(self, schema: &Schema) -> Result<i64> {
+    pub(super) async fn commit(mut self, schema: &Schema) -> Result<i64> {
+        self.settle().await?;
         self.check()?;
         self.log.replace(schema, self.batch, &self.files, &self.info).await
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use domain::records::Text;
 use domain::time_rules::ALWAYS_KNOWN;
 use domain::{
     Cents, Department, HeadcountBand, LegalCategory, Month, NafCode, NafNomenclature, ProcolAction, ProcolStage, Siret, Source,
@@ -60,21 +61,21 @@ fn registers(seen: &mut BTreeSet<&'static str>) {
         headcount_band: None,
         naf: None,
         naf_not_rev2: false,
-        commune_code: String::new(),
+        commune_code: Text::default(),
         department: None,
-        address_complement: String::new(),
-        street_number: String::new(),
-        repetition: String::new(),
-        street_type: String::new(),
-        street: String::new(),
-        special_distribution: String::new(),
-        postal_code: String::new(),
-        commune: String::new(),
-        foreign_commune: String::new(),
-        cedex_code: String::new(),
-        cedex: String::new(),
-        foreign_country_code: String::new(),
-        foreign_country: String::new(),
+        address_complement: Text::default(),
+        street_number: Text::default(),
+        repetition: Text::default(),
+        street_type: Text::default(),
+        street: Text::default(),
+        special_distribution: Text::default(),
+        postal_code: Text::default(),
+        commune: Text::default(),
+        foreign_commune: Text::default(),
+        cedex_code: Text::default(),
+        cedex: Text::default(),
+        foreign_country_code: Text::default(),
+        foreign_country: Text::default(),
         longitude: None,
         latitude: None,
     };
@@ -95,10 +96,10 @@ fn registers(seen: &mut BTreeSet<&'static str>) {
     survives(vec![empty, full], seen);
     let unit = LegalUnit {
         siren: siret().siren(),
-        name: String::new(),
-        first_names: String::new(),
-        last_name: String::new(),
-        usual_name: String::new(),
+        name: Text::default(),
+        first_names: Text::default(),
+        last_name: Text::default(),
+        usual_name: Text::default(),
         legal_category: None,
         naf: None,
         naf2025: None,
@@ -139,7 +140,7 @@ fn headcounts_and_debts(seen: &mut BTreeSet<&'static str>) {
         employee_part: Cents(-5),
         employer_part: Cents(12_345),
         account_state: None,
-        procol_code: String::new(),
+        procol_code: Text::default(),
         operation_code: "2".into(),
         reason_code: "16".into(),
         appeal: true,
@@ -163,7 +164,7 @@ fn proceedings_and_plans(seen: &mut BTreeSet<&'static str>) {
         action: "SUR PO".into(),
     };
     survives(vec![plan.clone(), PaymentPlan { duration_days: Some(181), year: Some(2020), ..plan }], seen);
-    let (account, stage, action) = (String::new(), "REJ".into(), "CCSF".into());
+    let (account, stage, action) = (Text::default(), "REJ".into(), "CCSF".into());
     survives(vec![CcsfDecision { siret: siret(), account, treated_on: day("2020-01-01"), stage, action }], seen);
     let event = |action, stage| ProcolEvent {
         siren: siret().siren(),
@@ -188,7 +189,7 @@ fn bulletin_and_accounts(seen: &mut BTreeSet<&'static str>) {
         stage: ProcolStage::Other,
         family: "Jugement prononçant".into(),
         nature: "Autre jugement".into(),
-        replaces: String::new(),
+        replaces: Text::default(),
         cancels: false,
     };
     let cancelling = Notice { replaces: "A1".into(), cancels: true, action: Some(ProcolAction::Liquidation), ..notice.clone() };
@@ -244,7 +245,7 @@ fn short_time_work_and_accounts(seen: &mut BTreeSet<&'static str>) {
         inventory_days: None,
         customer_credit_days: None,
         supplier_credit_days: None,
-        kind: String::new(),
+        kind: Text::default(),
         public: false,
     };
     let full =

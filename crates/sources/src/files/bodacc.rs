@@ -3,7 +3,7 @@
 
 use domain::bodacc::{Judgment, judgment};
 use domain::dates::{parse_french_words, parse_iso};
-use domain::records::Notice;
+use domain::records::{Notice, Text};
 use domain::{NaiveDate, ProcolStage, Siren};
 use serde::Deserialize;
 
@@ -68,7 +68,7 @@ impl RowParser for NoticeParser {
         let kind = fields.bytes(KIND).to_ascii_lowercase();
         let cancels = kind.starts_with(b"annul");
         let announced = announced(fields, cancels)?;
-        let (family, nature) = (announced.famille.unwrap_or_default(), announced.nature.unwrap_or_default());
+        let (family, nature) = (Text::from(announced.famille.unwrap_or_default()), Text::from(announced.nature.unwrap_or_default()));
         let (action, stage) = match judgment(&family, &nature) {
             Judgment::Step(action, stage) => (Some(action), stage),
             Judgment::NoStep if !cancels => return Err(Issue::Skip(SkipReason::NoStep)),
@@ -80,7 +80,7 @@ impl RowParser for NoticeParser {
         };
         let published = fields.date(PUBLISHED, parse_iso)?;
         let effective = judged(fields, announced.date.as_deref().unwrap_or_default(), published)?;
-        let replaces = if cancels || kind.starts_with(b"rectif") { replaced(fields) } else { String::new() };
+        let replaces = if cancels || kind.starts_with(b"rectif") { replaced(fields) } else { Text::default() };
         let id = fields.text(ID);
         rows.extend(sirens.into_iter().map(|siren| Notice {
             id: id.clone(),
@@ -116,13 +116,13 @@ fn judged(fields: &mut Fields<'_>, text: &str, published: NaiveDate) -> Result<N
     parse_iso(text).or_else(|| parse_french_words(text)).map_or_else(|| fields.reject(JUDGMENT, Reason::InvalidDate), Ok)
 }
 
-fn replaced(fields: &mut Fields<'_>) -> String {
+fn replaced(fields: &mut Fields<'_>) -> Text {
     let previous: Option<Previous> = serde_json::from_slice(fields.bytes(PREVIOUS)).ok();
     let id = previous.as_ref().and_then(Previous::id);
     if id.is_none() {
         fields.warn(Warning::UnreadableOptional);
     }
-    id.unwrap_or_default()
+    id.unwrap_or_default().into()
 }
 
 /// The companies of `registre`: each is written twice, with and without spaces.

@@ -1,6 +1,6 @@
 //! `sirene`: establishments of INSEE, geocoded or not (`domain/ingestion.md` §1.1).
 
-use domain::records::Establishment;
+use domain::records::{Establishment, Text};
 use domain::{Department, HeadcountBand, NafCode, NafNomenclature, Siret};
 
 use super::{Columns, RowParser};
@@ -109,8 +109,8 @@ fn is_commune(code: &str) -> bool {
         && bytes[2..].iter().all(u8::is_ascii_digit)
 }
 
-fn expand(table: &[(&str, &str)], code: &[u8]) -> String {
-    table.iter().find(|(short, _)| short.as_bytes() == code).map(|(_, long)| (*long).to_owned()).unwrap_or_default()
+fn expand(table: &[(&str, &str)], code: &[u8]) -> Text {
+    table.iter().find(|(short, _)| short.as_bytes() == code).map(|(_, long)| Text::from(*long)).unwrap_or_default()
 }
 
 const REPETITIONS: [(&str, &str); 4] = [("B", "BIS"), ("T", "TER"), ("Q", "QUATER"), ("C", "QUINQUIES")];

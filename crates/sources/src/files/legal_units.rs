@@ -1,6 +1,6 @@
 //! `sirene_ul`: legal units of INSEE (`domain/ingestion.md` §1.2).
 
-use domain::records::LegalUnit;
+use domain::records::{LegalUnit, Text};
 use domain::{HeadcountBand, LegalCategory, NafCode, NafNomenclature};
 
 use super::establishments::activity;
@@ -46,7 +46,7 @@ impl RowParser for LegalUnitParser {
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<LegalUnit>) -> Result<(), Issue> {
         let siren = fields.strict_siren(SIREN)?;
         let names = [FIRST_NAME_1, FIRST_NAME_2, FIRST_NAME_3, FIRST_NAME_4].map(|column| fields.text(column));
-        let first_names = names.iter().filter(|name| !name.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let first_names = names.iter().filter(|name| !name.is_empty()).map(Text::as_str).collect::<Vec<_>>().join(" ").into();
         let (naf, _) = activity(fields, NAF, NOMENCLATURE);
         let naf2025 = fields.text(NAF_2025);
         let band = fields.text(BAND);

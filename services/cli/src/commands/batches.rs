@@ -1,6 +1,6 @@
 //! `sf batches` and `sf perimeter`.
 
-use api::ingestion::{GetImportReportRequest, ListBatchesRequest, StreamPerimeterRequest, StreamRejectsRequest};
+use api::ingestion::{DiffBatchesRequest, GetImportReportRequest, ListBatchesRequest, StreamPerimeterRequest, StreamRejectsRequest};
 use serde_json::json;
 
 use super::{Session, ingest};
@@ -43,6 +43,23 @@ pub async fn batches(session: &Session, verb: Batches) -> Result<(), Failure> {
                 rows.push(vec![reject.source, reject.file_name, line, reject.column, reject.reason, reject.value]);
             }
             Output::new(&["source", "file", "#line", "column", "reason", "value"], rows, json!({ "rejects": documents }))
+        }
+        Batches::Diff { before, after, source } => {
+            let sources = source.iter().map(|source| source.name().to_owned()).collect();
+            let request = DiffBatchesRequest { before: before.to_string(), after: after.to_string(), sources };
+            let mut stream = client.diff_batches(request).await?.into_inner();
+            let (mut rows, mut documents) = (Vec::new(), Vec::new());
+            while let Some(diff) = stream.message().await? {
+                let counts = [diff.rows_before, diff.rows_after, diff.added, diff.removed, diff.changed, diff.companies].map(count);
+                documents.push(json!({
+                    "source": diff.source, "batch_before": diff.batch_before, "batch_after": diff.batch_after, "rows_before": diff.rows_before,
+                    "rows_after": diff.rows_after, "added": diff.added, "removed": diff.removed, "changed": diff.changed,
+                    "companies": diff.companies,
+                }));
+                rows.push([vec![diff.source, diff.batch_before, diff.batch_after], counts.to_vec()].concat());
+            }
+            let header = ["source", "from", "to", "#rows before", "#rows after", "#added", "#removed", "#changed", "#companies"];
+            Output::new(&header, rows, json!({ "sources": documents }))
         }
     };
     output.print(session.format)

@@ -1,5 +1,6 @@
 //! `sf ingest`: uploads the files of a delivery, imports them, says what was read.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use api::ingestion::{FileReport, ImportBatchRequest, ImportReport, UploadFileRequest, UploadHeader};
@@ -27,6 +28,7 @@ pub async fn ingest(session: &Session, arguments: &Ingest) -> Result<(), Failure
         sources,
         check_only: arguments.check,
         allow_degraded: arguments.allow_degraded,
+        allow_gates: arguments.allow.clone(),
         profile: arguments.profile.name().to_owned(),
         file_names: upload(session, &arguments.delivery, arguments.batch).await?,
     };
@@ -62,13 +64,26 @@ pub fn print(report: &ImportReport) -> Output {
             count(file.lines_rejected),
             count(file.lines_skipped),
             count(file.rows),
+            file.last_day.clone(),
             file.outcome.clone(),
             number(file.seconds, 2),
         ]
     });
-    let header = ["file", "source", "#lines", "#valid", "#rejected", "#skipped", "#rows", "outcome", "#seconds"];
+    let header = ["file", "source", "#lines", "#valid", "#rejected", "#skipped", "#rows", "last day", "outcome", "#seconds"];
     let json = serde_json::to_value(report).unwrap_or_default();
-    let out = Output::new(&header, rows.collect(), json);
+    let mut out = Output::new(&header, rows.collect(), json);
+    // One line a source: the gates judge a source, and every file of it carries what they found.
+    let said: BTreeSet<String> = report
+        .files
+        .iter()
+        .flat_map(|file| {
+            let warned = file.gate_warnings.iter().map(|text| format!("Warning, {}: {text}.", file.source));
+            warned.chain(file.overridden_gates.iter().map(|text| format!("Overridden, {}: {text}.", file.source)))
+        })
+        .collect();
+    for note in said {
+        out = out.note(note);
+    }
     if report.check_only {
         return out.note("Checked only: nothing was committed.");
     }

@@ -19,6 +19,7 @@ pub async fn run(session: &Session, arguments: &Run) -> Result<(), Failure> {
     let request = ImportBatchRequest {
         batch: batch.to_string(),
         allow_degraded: arguments.allow_degraded,
+        allow_gates: arguments.allow.clone(),
         profile: arguments.profile.name().to_owned(),
         file_names: ingest::upload(session, &arguments.delivery, batch).await?,
         ..ImportBatchRequest::default()

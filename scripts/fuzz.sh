@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Fuzzes the parser of each source, or of those named, for SECONDS_EACH (60) seconds: any bytes, no panic, counts add up.
+# Usage: fuzz.sh [SOURCE…]
+#
+# Corpora begin with the first lines of an invented delivery and stay in $SF_CACHE/fuzz. Needs the nightly compiler.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$ROOT"
+
+SECONDS_EACH=${SECONDS_EACH:-60}
+sf=$PROGRAMS/sf
+[ -x "$sf" ] || die "$sf is missing: make build"
+cargo +nightly --version >/dev/null 2>&1 || die "the nightly compiler is missing: rustup toolchain install nightly"
+have cargo-fuzz || CARGO_TARGET_DIR=$SF_CACHE/build-tools cargo install --quiet --locked --debug --root "$TOOLS" cargo-fuzz
+
+seeds=$(mktemp -d)
+trap 'rm -rf "$seeds"' EXIT
+"$sf" datagen --out "$seeds/full" --companies 20 --batch 2511 >/dev/null
+"$sf" datagen --out "$seeds/public" --companies 20 --batch 2511 --profile open-data >/dev/null
+
+# Puts the beginning of a file into the corpus of its source.
+seed() {
+    local file=$1 source
+    source=$("$sf" parse "$file" 2>&1 >/dev/null | sed -n 's/^ *"source": "\(.*\)",$/\1/p')
+    [ -n "$source" ] || return 0
+    mkdir -p "$SF_CACHE/fuzz/$source"
+    case $file in
+    *.gz) { gzip -dc "$file" || true; } | head -c 4000 ;;
+    *.zip) { unzip -p "$file" || true; } | head -c 4000 ;;
+    *) head -c 4000 "$file" ;;
+    esac >"$SF_CACHE/fuzz/$source/seed-$(basename "$file")" 2>/dev/null || true
+}
+for file in "$seeds"/*/*; do seed "$file"; done
+
+CARGO_TARGET_DIR=$SF_CACHE/fuzz-target cargo +nightly fuzz build --fuzz-dir fuzz parse
+program=$(find "$SF_CACHE/fuzz-target" -path '*release/parse' -type f | head -1)
+names=("$@")
+[ ${#names[@]} -gt 0 ] || mapfile -t names < <(grep -E '^## .[a-z_]+.$' docs/sources.md | tr -dc 'a-z_\n')
+for source in "${names[@]}"; do
+    mkdir -p "$SF_CACHE/fuzz/$source"
+    heading "$source, $SECONDS_EACH s"
+    SF_FUZZ_SOURCE=$source "$program" "$SF_CACHE/fuzz/$source" -max_total_time="$SECONDS_EACH" -max_len=8192 -timeout=10 -print_final_stats=1 2>&1 |
+        grep -E 'stat::number_of_executed|cov:.*DONE|panicked|SUMMARY|ERROR' || die "the fuzzer of $source said nothing"
+done
