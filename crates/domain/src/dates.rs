@@ -18,14 +18,36 @@ pub fn parse_french(text: &[u8]) -> Option<NaiveDate> {
     date(number(&text[6..])?, number(&text[3..5])?, number(&text[..2])?)
 }
 
+/// English abbreviations of the months.
+const ENGLISH: [&[u8; 3]; 12] = [b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC"];
+
 /// `DDMMMYYYY` with an English month abbreviation in any case, as SAS writes it: `26MAY2014`.
 pub fn parse_sas(text: &[u8]) -> Option<NaiveDate> {
-    const MONTHS: [&[u8; 3]; 12] = [b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC"];
     if text.len() != 9 {
         return None;
     }
-    let month = MONTHS.iter().position(|name| text[2..5].eq_ignore_ascii_case(*name))?;
+    let month = ENGLISH.iter().position(|name| text[2..5].eq_ignore_ascii_case(*name))?;
     date(number(&text[5..])?, month as u32 + 1, number(&text[..2])?)
+}
+
+/// The same with a French abbreviation too, as Banque de France writes it: `31DEC2012`, `28févr2013`. Accents do not matter;
+/// a text that is not UTF-8 is read as Latin-1.
+pub fn parse_sas_french(text: &[u8]) -> Option<NaiveDate> {
+    const FRENCH: [&str; 12] = ["janv", "fevr", "mars", "avr", "mai", "juin", "juil", "aout", "sept", "oct", "nov", "dec"];
+    let (day, rest) = text.split_at_checked(2)?;
+    let (name, year) = rest.split_at_checked(rest.len().checked_sub(4)?)?;
+    let name = std::str::from_utf8(name).map_or_else(|_| name.iter().copied().map(char::from).collect(), str::to_owned);
+    let plain = |c| match c {
+        'é' => Some('e'),
+        'û' => Some('u'),
+        // Accents written after their letter.
+        '\u{301}' | '\u{302}' => None,
+        c => Some(c),
+    };
+    let name: String = name.chars().flat_map(char::to_lowercase).filter_map(plain).collect();
+    let month = FRENCH.iter().position(|french| *french == name);
+    let month = month.or_else(|| ENGLISH.iter().position(|english| english.eq_ignore_ascii_case(name.as_bytes())))?;
+    date(number(year)?, month as u32 + 1, number(day)?)
 }
 
 /// `YYYY-MM-DD`, or the same at midnight: `2025-06-30 00:00:00`.
@@ -95,6 +117,22 @@ mod tests {
         assert_eq!(parse_month_year(b"13/2021"), None);
         assert_eq!(parse_spreadsheet_day(b"43466"), day(2019, 1, 1));
         assert_eq!(parse_spreadsheet_day(b"4346a"), None);
+    }
+
+    #[test]
+    fn months_are_abbreviated_in_two_languages() {
+        let french = ["janv", "févr", "mars", "avr", "mai", "juin", "juil", "août", "sept", "oct", "nov", "déc"];
+        let english = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+        for (name, month) in french.into_iter().zip(1..).chain(english.into_iter().zip(1..)) {
+            let expected = NaiveDate::from_ymd_opt(2012, month, 28);
+            for name in [name.to_owned(), name.to_uppercase(), name.to_lowercase(), name.replace('é', "e").replace('û', "u\u{302}")] {
+                assert_eq!(parse_sas_french(format!("28{name}2012").as_bytes()), expected, "{name}");
+            }
+        }
+        assert_eq!(parse_sas_french(b"31d\xe9c2012"), NaiveDate::from_ymd_opt(2012, 12, 31), "Latin-1");
+        for bad in ["", "31", "312012", "31décembre2012", "31feb2012", "3dec2012", "31dec12", "31/12/2012", "é1dec2012", "31dec201é"] {
+            assert_eq!(parse_sas_french(bad.as_bytes()), None, "{bad}");
+        }
     }
 
     #[test]

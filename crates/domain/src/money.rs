@@ -26,6 +26,16 @@ impl Cents {
     /// Reads a decimal amount in euros with at most one separator, `.` or `,`; digits after the second decimal are
     /// rounded half away from zero. `None` when the text is anything else.
     pub fn parse_euros(text: &[u8]) -> Option<Self> {
+        Self::parse_decimal::<2>(text)
+    }
+
+    /// The same in thousands of euros (kEUR): exact to the fifth decimal, which is a cent.
+    pub fn parse_thousands(text: &[u8]) -> Option<Self> {
+        Self::parse_decimal::<5>(text)
+    }
+
+    /// Reads a decimal number of units of `10^PLACES` cents.
+    fn parse_decimal<const PLACES: u32>(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text.split_first() {
             Some((b'-', rest)) => (true, rest),
             Some((b'+', rest)) => (false, rest),
@@ -35,14 +45,14 @@ impl Cents {
         for &byte in digits {
             match (byte, decimals) {
                 (b'.' | b',', None) => decimals = Some(0),
-                (b'0'..=b'9', None | Some(0 | 1)) => {
+                (b'0'..=b'9', Some(count)) if count >= PLACES => {
+                    round_up |= count == PLACES && byte >= b'5';
+                    decimals = Some(count + 1);
+                }
+                (b'0'..=b'9', _) => {
                     cents = cents.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
                     decimals = decimals.map(|count| count + 1);
                     seen = true;
-                }
-                (b'0'..=b'9', Some(count)) => {
-                    round_up |= count == 2 && byte >= b'5';
-                    decimals = Some(count + 1);
                 }
                 _ => return None,
             }
@@ -50,11 +60,7 @@ impl Cents {
         if !seen {
             return None;
         }
-        let scale = match decimals.unwrap_or(0) {
-            0 => 100,
-            1 => 10,
-            _ => 1,
-        };
+        let scale = 10i64.pow(PLACES.saturating_sub(decimals.unwrap_or(0)));
         let cents = cents.checked_mul(scale)?.checked_add(i64::from(round_up))?;
         Some(Self(if negative { -cents } else { cents }))
     }
@@ -113,6 +119,24 @@ mod tests {
         }
         for bad in ["", "-", ".", "1,234.5", "12a", "1e3", " 1", "99999999999999999999"] {
             assert_eq!(Cents::parse_euros(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn thousands_of_euros_are_read_exactly() {
+        for (text, cents) in [
+            ("332", 33_200_000),
+            ("-9,13", -913_000),
+            ("0,00001", 1),
+            ("12,3456", 1_234_560),
+            ("0.123455", 12_346),
+            (",5", 50_000),
+            ("92233720368547,75807", i64::MAX),
+        ] {
+            assert_eq!(Cents::parse_thousands(text.as_bytes()), Some(Cents(cents)), "{text}");
+        }
+        for bad in ["", ",", "1 234", "n.s.", "1,234.5", "1e3", "92233720368547,75808"] {
+            assert_eq!(Cents::parse_thousands(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -59,6 +59,10 @@ macro_rules! record {
     };
 }
 
+mod past;
+
+pub use past::{BankRatios, CompanyAccounts, GroupLink};
+
 /// `sirene`: an establishment as INSEE describes it today. Texts are empty when INSEE gives none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Establishment {

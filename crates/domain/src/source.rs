@@ -59,11 +59,17 @@ pub enum Source {
     AdminUrssaf,
     /// An explicit perimeter.
     Filter,
+    /// Bureau van Dijk: accounts filed with the courts, 2018 to 2023.
+    Diane,
+    /// Banque de France: ratios of Bourgogne-Franche-Comté, 2018 to 2023.
+    Bdf,
+    /// Ellisphere: heads of groups and their subsidiaries, 2021 to 2025.
+    Ellisphere,
 }
 
 impl Source {
     /// All sources, in the order of their import.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         // First, since it says whose the accounts of the other files are.
         Self::AdminUrssaf,
         Self::Sirene,
@@ -82,6 +88,9 @@ impl Source {
         Self::RatiosInpiBce,
         Self::Bodacc,
         Self::Filter,
+        Self::Diane,
+        Self::Bdf,
+        Self::Ellisphere,
     ];
 
     /// Name in tables, reports and on the command line.
@@ -104,6 +113,9 @@ impl Source {
             Self::Bodacc => "bodacc",
             Self::AdminUrssaf => "admin_urssaf",
             Self::Filter => "filter",
+            Self::Diane => "diane",
+            Self::Bdf => "bdf",
+            Self::Ellisphere => "ellisphere",
         }
     }
 

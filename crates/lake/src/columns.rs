@@ -117,6 +117,7 @@ macro_rules! optional_text_column {
     )*};
 }
 optional_text_column! {
+    Siren: |value| value.to_string(), |text| text.parse().ok();
     Siret: |value| value.to_string(), |text| text.parse().ok();
     Department: |value| value.code().to_owned(), |text| text.parse().ok();
     LegalCategory: |value| value.to_string(), |text| LegalCategory::parse(text.as_bytes());

@@ -115,7 +115,7 @@ impl<R: TableRow> PartitionWriter<R> {
         self.staging.describe(name, value);
     }
 
-    /// Adds rows, in any order of companies. After an error the writer can only be dropped.
+    /// Adds rows, in any order of companies. An error may be that of rows added before; after it the writer can only be dropped.
     pub async fn write(&mut self, rows: Vec<R>) -> Result<()> {
         self.rows += rows.len() as u64;
         self.run.extend(rows);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use domain::records::{
-    AccountLink, Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, FilterEntry, Headcount,
-    LegalUnit, Notice, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    AccountLink, Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment,
+    EstablishmentState, FilterEntry, GroupLink, Headcount, LegalUnit, Notice, PaymentDelay, PaymentPlan, ProcolEvent, Record,
+    ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::{NaiveDate, Siren};
 
@@ -234,6 +235,72 @@ source_table!(
 source_table!(Notice, [id, siren, published, effective, action, stage, family, nature, replaces, cancels]);
 source_table!(AccountLink, siren + [account, siret, closed_on]);
 source_table!(FilterEntry, [siren]);
+source_table!(
+    CompanyAccounts,
+    [
+        siren,
+        year,
+        closed_on,
+        months,
+        in_proceeding,
+        subsidiaries,
+        group_size,
+        headcount,
+        tax_and_social_debt,
+        bank_overdraft,
+        turnover,
+        added_value,
+        staff_costs,
+        ebitda,
+        operating_income,
+        financial_income,
+        financial_costs,
+        interest,
+        pretax_income,
+        exceptional_income,
+        exceptional_costs,
+        net_income,
+        financial_autonomy,
+        debt_ratio,
+        liquidity,
+        repayment_capacity,
+        customer_credit_days,
+        supplier_credit_days,
+        working_capital_days
+    ]
+);
+source_table!(
+    BankRatios,
+    [
+        siren,
+        year,
+        closed_on,
+        working_capital_share,
+        margin,
+        supplier_days,
+        tax_and_social_debt_share,
+        short_term_financing_share,
+        financial_costs_share
+    ]
+);
+source_table!(
+    GroupLink,
+    [
+        siren,
+        group_siren,
+        group_code,
+        group_person,
+        group_reference,
+        group_name,
+        group_country,
+        level,
+        share,
+        share_band,
+        code,
+        person,
+        reference
+    ]
+);
 
 table!(
     RejectRow,

@@ -37,7 +37,7 @@ pub fn detect(file_name: &str) -> Option<Source> {
     let lower = file_name.to_lowercase();
     let name = lower.strip_suffix(".gz").unwrap_or(&lower);
     let exact = NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
-    exact.or_else(|| is_paydex(name).then_some(Source::Paydex)).or_else(|| {
+    exact.or_else(|| is_paydex(name).then_some(Source::Paydex)).or_else(|| past(&lower, name)).or_else(|| {
         let csv = name.ends_with(".csv");
         let json = [".json", ".jsonl"].iter().any(|end| name.ends_with(end));
         // The name of the data set of DILA, with or without what an export adds to it.
@@ -49,9 +49,39 @@ pub fn detect(file_name: &str) -> Option<Source> {
     })
 }
 
+/// The sources that are no longer delivered, by the name with its `.gz` and without.
+fn past(whole: &str, name: &str) -> Option<Source> {
+    let diane = name.starts_with("diane") && [".txt", ".csv"].iter().any(|end| name.ends_with(end));
+    // A workbook is compressed by itself.
+    let workbook = whole.strip_suffix(".xlsx");
+    let bdf = workbook.or_else(|| name.strip_suffix(".csv")).is_some_and(is_bdf);
+    let ellisphere = workbook
+        .is_some_and(|name| without_accents(name).strip_prefix("ellisphere-tete de groupe-").is_some_and(|rest| !rest.contains('.')));
+    [(diane, Source::Diane), (bdf, Source::Bdf), (ellisphere, Source::Ellisphere)].into_iter().find(|(is, _)| *is).map(|(_, source)| source)
+}
+
+/// `FICHIER_SF_YYYY_MM`.
+fn is_bdf(name: &str) -> bool {
+    let month = name.strip_prefix("fichier_sf_").and_then(|rest| rest.split_once('_'));
+    month.is_some_and(|(year, month)| digits(year, 4) && digits(month, 2))
+}
+
+/// The same without the accents of Ellisphère's names, in one character (NFC) or after their letter (NFD, as macOS writes).
+fn without_accents(name: &str) -> String {
+    let plain = |c| match c {
+        'è' | 'ê' => Some('e'),
+        '\u{300}' | '\u{302}' => None,
+        c => Some(c),
+    };
+    name.chars().filter_map(plain).collect()
+}
+
+fn digits(text: &str, count: usize) -> bool {
+    text.len() == count && text.bytes().all(|c| c.is_ascii_digit())
+}
+
 /// `E_YYYYMMDDHHMM_Retro-Paydex_YYYYMMDD.csv`.
 fn is_paydex(name: &str) -> bool {
-    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|c| c.is_ascii_digit());
     let parts = name.strip_prefix("e_").and_then(|rest| rest.strip_suffix(".csv")).and_then(|rest| rest.split_once("_retro-paydex_"));
     parts.is_some_and(|(moment, day)| digits(moment, 12) && digits(day, 8))
 }
@@ -76,6 +106,22 @@ mod tests {
             ("annonces-commerciales.jsonl.gz", Some(Source::Bodacc)),
             ("annonces-commerciales_records.json", Some(Source::Bodacc)),
             ("sigfaible_debits.xlsx", None),
+            ("Diane_Export_1.txt", Some(Source::Diane)),
+            ("diane2_8.csv.gz", Some(Source::Diane)),
+            ("diane_effectif_2019.csv", Some(Source::Diane)),
+            ("nota_diane.md", None),
+            ("Diane.docx", None),
+            ("FICHIER_SF_2020_02.csv", Some(Source::Bdf)),
+            ("FICHIER_SF_2020_02.csv.gz", Some(Source::Bdf)),
+            ("FICHIER_SF_2018_11.xlsx", Some(Source::Bdf)),
+            ("FICHIER_SF_2020_2.csv", None),
+            ("FICHIER_SF_2020_02_bis.csv", None),
+            ("FICHIER_SF_2018_11.xlsx.gz", None),
+            ("Ellisph\u{e8}re-T\u{ea}te de groupe-FinalV2-2020.xlsx", Some(Source::Ellisphere)),
+            ("Ellisphe\u{300}re-Te\u{302}te de groupe-FinalV2-2020.xlsx", Some(Source::Ellisphere)),
+            ("ELLISPH\u{c8}RE-T\u{ca}TE DE GROUPE-.xlsx", Some(Source::Ellisphere)),
+            ("Ellisph\u{e8}re-T\u{ea}te de groupe-v1.2.xlsx", None),
+            ("Ellisph\u{e8}re-T\u{ea}te de groupe-v1.csv", None),
             ("notes.txt", None),
             ("", None),
         ] {

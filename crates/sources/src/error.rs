@@ -47,6 +47,18 @@ pub enum FileError {
     /// A zip archive without a file in it.
     #[error("the archive holds no file")]
     EmptyArchive,
+    /// A zip archive of several files: nobody can tell which one is meant.
+    #[error("the archive holds {0} files, where one is expected")]
+    SeveralFiles(usize),
+    /// A workbook of several sheets, or of none: nobody can tell which one is meant.
+    #[error("the workbook has {0} sheets, where one is expected")]
+    SeveralSheets(usize),
+    /// An archive that would fill the memory or the disk.
+    #[error("the archive holds more than {limit} bytes once uncompressed")]
+    TooLarge {
+        /// Most bytes accepted.
+        limit: u64,
+    },
 }
 
 fn quoted(names: &[String]) -> String {

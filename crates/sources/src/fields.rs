@@ -90,6 +90,14 @@ impl<'a> Fields<'a> {
         Ok(siren)
     }
 
+    /// A SIREN possibly written with spaces between its digits.
+    pub fn spaced_siren(&mut self, column: usize) -> Read<Siren> {
+        let digits: String = decode(self.bytes(column)).chars().filter(|c| !c.is_whitespace()).collect();
+        let Ok(siren) = digits.parse() else { return self.reject(column, Reason::InvalidSiren) };
+        self.check(siren);
+        Ok(siren)
+    }
+
     /// A SIRET. Junk is skipped; a wrong Luhn key of its SIREN is a warning.
     pub fn siret(&mut self, column: usize) -> Read<Siret> {
         junk(self.bytes(column))?;
@@ -209,14 +217,19 @@ impl<'a> Fields<'a> {
         if self.bytes(column).is_empty() { Ok(None) } else { self.date(column, parse).map(Some) }
     }
 
-    /// A day of creation: one that cannot be read is left empty, with a warning, as INSEE's files demand.
-    pub fn lenient_iso_date(&mut self, column: usize) -> Option<NaiveDate> {
-        let bytes = self.bytes(column);
-        let date = dates::parse_iso(bytes);
-        if date.is_none() && !bytes.is_empty() {
+    /// What bytes of the record say, when it does not matter much: empty is none, and what cannot be read is left empty
+    /// with a warning.
+    pub fn lenient<T>(&mut self, bytes: &[u8], parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        let value = parse(bytes);
+        if value.is_none() && !bytes.is_empty() {
             self.warn(Warning::UnreadableOptional);
         }
-        date
+        value
+    }
+
+    /// A day of creation: one that cannot be read is left empty, with a warning, as INSEE's files demand.
+    pub fn lenient_iso_date(&mut self, column: usize) -> Option<NaiveDate> {
+        self.lenient(self.bytes(column), dates::parse_iso)
     }
 
     /// An Urssaf date.
@@ -247,7 +260,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed)
 }
 
-fn integer(bytes: &[u8]) -> Option<i64> {
+pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
@@ -256,6 +269,12 @@ fn number(bytes: &[u8]) -> Option<f64> {
     let plain = bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     let value: f64 = std::str::from_utf8(bytes).ok().filter(|_| plain)?.parse().ok()?;
     value.is_finite().then_some(value)
+}
+
+/// The same with a comma, as the French write it: each is read as a point.
+pub(crate) fn comma_number(bytes: &[u8]) -> Option<f64> {
+    let bytes: Vec<u8> = bytes.iter().map(|byte| if *byte == b',' { b'.' } else { *byte }).collect();
+    number(&bytes)
 }
 
 /// A headcount: digits, possibly grouped by spaces. A sign or a decimal is refused, not swallowed; `559.0` is 559.
@@ -309,6 +328,11 @@ mod tests {
         assert_eq!(number(b"1.5e3"), Some(1500.0));
         for bad in ["inf", "NaN", "1e999", "1,5", ""] {
             assert_eq!(number(bad.as_bytes()), None, "{bad}");
+        }
+        for (text, value) in
+            [("9,13", Some(9.13)), ("-1.5", Some(-1.5)), ("12", Some(12.0)), ("1,2e3", Some(1200.0)), ("1,234.5", None), ("n.s.", None)]
+        {
+            assert_eq!(comma_number(text.as_bytes()), value, "{text}");
         }
         assert_eq!(decode(b"caf\xe9"), "café");
     }

@@ -147,6 +147,28 @@ pub const fn about(source: Source) -> About {
             delivered: "with a batch, which it is about alone",
             rules: &["The header may be absent, or stand anywhere.", "Takes the place of the rule on headcounts; the exclusions stay."],
         },
+        Source::Diane => About {
+            what: "Bureau van Dijk: accounts filed with the courts and the ratios computed on them",
+            files: "`Diane*.txt`[`.gz`], `Diane*.csv`[`.gz`], in UTF-16 or UTF-8",
+            delivered: "2018 to 2023",
+            rules: &[
+                "A line is a company. The columns called optional below stand once a year, with the suffix ` YYYY`: each is needed for one year at least.",
+                "A year with a closing date is a row; one that has values without it is left aside and counted. A cell that cannot be read is left empty and counted.",
+                "A line of fewer than 83 fields is refused.",
+            ],
+        },
+        Source::Bdf => About {
+            what: "Banque de France: ratios of companies of Bourgogne-Franche-Comté",
+            files: "`FICHIER_SF_YYYY_MM.csv`[`.gz`], before 2020 `.xlsx`",
+            delivered: "2018 to 2023",
+            rules: &["A workbook has one sheet."],
+        },
+        Source::Ellisphere => About {
+            what: "Ellisphere: subsidiaries and the heads of their groups",
+            files: "`Ellisphère-Tête de groupe-*.xlsx`",
+            delivered: "2021 to 2025",
+            rules: &["The workbook has one sheet. It bears no date: a link counts as known from the beginning."],
+        },
     }
 }
 

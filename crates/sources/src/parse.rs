@@ -1,18 +1,20 @@
 //! Runs the parser of a source over a file.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek};
 
 use domain::records::Record;
-use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{FileError, ParseError};
 use crate::fields::{Fields, Issue, decode};
 use crate::files::RowParser;
+use crate::inflate::{gunzip, read_zip};
 use crate::json::{JsonText, is_json};
 use crate::layout::Layout;
 use crate::links::AccountLinks;
 use crate::records::{Records, Shape};
 use crate::report::{ParseReport, Reason, Rejection, Warning};
+use crate::utf16::{Utf16Text, is_utf16};
+use crate::xlsx::read_xlsx;
 
 /// Rows handed over together.
 const CHUNK: usize = 4_096;
@@ -33,8 +35,8 @@ pub trait Sink<R> {
     fn rejected(&mut self, rejection: Rejection) -> Result<(), Self::Error>;
 }
 
-/// Parses a whole file. A name that ends in `.gz` says that it is compressed; a byte-order mark is passed over; JSON is told
-/// by its first byte.
+/// Parses a whole file. A name that ends in `.gz` says that it is compressed; a byte-order mark is passed over, and that of
+/// UTF-16 obeyed; JSON is told by its first byte.
 pub fn parse<P: RowParser, S: Sink<P::Row>>(input: impl Read, file_name: &str, sink: &mut S) -> Result<ParseReport, ParseError<S::Error>> {
     parse_with::<P, S>(input, file_name, None, sink)
 }
@@ -47,11 +49,37 @@ pub fn parse_with<P: RowParser, S: Sink<P::Row>>(
     sink: &mut S,
 ) -> Result<ParseReport, ParseError<S::Error>> {
     let input = BufReader::with_capacity(BUFFER, input);
-    if file_name.to_ascii_lowercase().ends_with(".gz") {
-        parse_content::<P, S>(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)), links, sink)
+    if ends(file_name, ".gz") {
+        parse_content::<P, S>(BufReader::with_capacity(BUFFER, gunzip(input)), links, sink)
     } else {
         parse_content::<P, S>(input, links, sink)
     }
+}
+
+/// Whether a file of this name is an archive, which only [`parse_file`] reads: its directory stands at its end.
+pub fn is_archive(file_name: &str) -> bool {
+    ends(file_name, ".zip") || ends(file_name, ".xlsx")
+}
+
+/// Parses a file that can be read from anywhere, archives among them: the only file of a zip, the only sheet of a workbook.
+pub fn parse_file<P: RowParser, S: Sink<P::Row>>(
+    file: impl Read + Seek,
+    file_name: &str,
+    links: Option<&AccountLinks>,
+    sink: &mut S,
+) -> Result<ParseReport, ParseError<S::Error>> {
+    let parse = |content: &mut dyn Read| parse_with::<P, S>(content, "", links, sink);
+    if ends(file_name, ".zip") {
+        read_zip(file, parse)?
+    } else if ends(file_name, ".xlsx") {
+        read_xlsx(file, P::DIALECT.delimiter, parse)?
+    } else {
+        parse_with::<P, S>(file, file_name, links, sink)
+    }
+}
+
+fn ends(file_name: &str, end: &str) -> bool {
+    file_name.to_ascii_lowercase().ends_with(end)
 }
 
 fn parse_content<P: RowParser, S: Sink<P::Row>>(
@@ -59,7 +87,11 @@ fn parse_content<P: RowParser, S: Sink<P::Row>>(
     links: Option<&AccountLinks>,
     sink: &mut S,
 ) -> Result<ParseReport, ParseError<S::Error>> {
-    if is_json(input.fill_buf().map_err(FileError::from)?) {
+    let start = input.fill_buf().map_err(FileError::from)?;
+    if is_utf16(start) {
+        return parse_text::<P, S>(BufReader::with_capacity(BUFFER, Utf16Text::new(input)), links, sink);
+    }
+    if is_json(start) {
         let columns = P::COLUMNS.all().map(|column| column.name).collect();
         return parse_text::<P, S>(BufReader::new(JsonText::new(input, columns, P::DIALECT.delimiter)), links, sink);
     }

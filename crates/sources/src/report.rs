@@ -92,6 +92,8 @@ codes! {
         UnreadableOptional = "unreadable_optional",
         /// A judgment without a day, given that of its publication.
         PublicationDay = "publication_day",
+        /// A year of accounts without its closing date, left aside.
+        UndatedYear = "undated_year",
         /// Bytes that are not UTF-8, read as Latin-1.
         Latin1 = "latin1",
     }

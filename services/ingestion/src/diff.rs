@@ -40,6 +40,8 @@ const fn key(source: Source) -> &'static [&'static str] {
         Source::Paydex => &["siren", "value_date"],
         Source::RatiosInpiBce => &["siren", "closed_on", "kind"],
         Source::Bodacc => &["id", "siren"],
+        Source::Diane | Source::Bdf => &["siren", "year"],
+        Source::Ellisphere => &["siren", "group_code"],
     }
 }
 

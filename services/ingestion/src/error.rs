@@ -48,7 +48,11 @@ pub const fn file_code(error: &FileError) -> ErrorCode {
         FileError::Empty | FileError::EmptyArchive => ErrorCode::EmptyFile,
         FileError::MissingColumns { .. } | FileError::NoAccountLinks => ErrorCode::MissingColumn,
         FileError::WrongSource { .. } => ErrorCode::WrongSource,
-        FileError::Unreadable(_) | FileError::EndlessLine { .. } => ErrorCode::UnreadableFile,
+        FileError::Unreadable(_)
+        | FileError::EndlessLine { .. }
+        | FileError::SeveralFiles(_)
+        | FileError::SeveralSheets(_)
+        | FileError::TooLarge { .. } => ErrorCode::UnreadableFile,
     }
 }
 

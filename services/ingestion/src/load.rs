@@ -69,9 +69,8 @@ fn parse_file<P: RowParser>(
     links: Option<&AccountLinks>,
     sink: &mut Channel<P::Row>,
 ) -> Result<ParseReport, IngestError> {
-    let parsed = if name.to_ascii_lowercase().ends_with(".zip") {
-        let unzip = |archive| sources::read_zip(archive, |entry| sources::parse_with::<P, _>(entry, "", links, sink));
-        spool(reader).map_err(FileError::Unreadable).and_then(unzip).unwrap_or_else(|error| Err(ParseError::File(error)))
+    let parsed = if sources::is_archive(name) {
+        spool(reader).map_err(|error| FileError::from(error).into()).and_then(|file| sources::parse_file::<P, _>(file, name, links, sink))
     } else {
         sources::parse_with::<P, _>(reader, name, links, sink)
     };
@@ -81,7 +80,7 @@ fn parse_file<P: RowParser>(
     })
 }
 
-/// A zip archive is read from its end: it goes through an unnamed temporary file.
+/// An archive is read from its end: it goes through an unnamed temporary file.
 fn spool(mut reader: impl Read) -> io::Result<impl Read + Seek> {
     let mut file = tempfile::tempfile()?;
     io::copy(&mut reader, &mut file)?;

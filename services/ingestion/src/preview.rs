@@ -1,6 +1,6 @@
 //! One file parsed without storing anything: its rows as JSON lines, in the columns of their table.
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 
 use arrow::json::LineDelimitedWriter;
 use domain::Source;
@@ -16,7 +16,7 @@ use crate::tables;
 /// Parses a file as the given source. Rows go to `rows` as JSON, one a line; rejected lines to `rejected`.
 pub fn preview(
     source: Source,
-    file: impl Read,
+    file: impl Read + Seek,
     name: &str,
     rows: &mut dyn Write,
     rejected: &mut dyn FnMut(Rejection),
@@ -25,7 +25,7 @@ pub fn preview(
 }
 
 fn preview_as<P: RowParser>(
-    file: impl Read,
+    file: impl Read + Seek,
     name: &str,
     rows: &mut dyn Write,
     rejected: &mut dyn FnMut(Rejection),
@@ -34,7 +34,7 @@ where
     Stored<P::Row>: TableRow,
 {
     let mut printer = Printer { rows, rejected, rules: TimeRules::default() };
-    sources::parse::<P, _>(file, name, &mut printer).map_err(|error| match error {
+    sources::parse_file::<P, _>(file, name, None, &mut printer).map_err(|error| match error {
         ParseError::File(error) => IngestError::File { file: name.to_owned(), error },
         ParseError::Sink(error) => error,
     })

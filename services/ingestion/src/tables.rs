@@ -30,6 +30,9 @@ macro_rules! dispatch {
             S::Bodacc => with!(f::NoticeParser),
             S::AdminUrssaf => with!(f::AccountLinkParser),
             S::Filter => with!(f::FilterParser),
+            S::Diane => with!(f::CompanyAccountsParser),
+            S::Bdf => with!(f::BankRatiosParser),
+            S::Ellisphere => with!(f::GroupLinkParser),
         }
     }};
 }

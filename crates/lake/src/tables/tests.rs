@@ -49,6 +49,7 @@ fn every_source_survives_its_columns() {
     proceedings_and_plans(seen);
     short_time_work_and_accounts(seen);
     bulletin_and_accounts(seen);
+    sources_of_the_past(seen);
     assert_eq!(*seen, Source::ALL.map(Source::name).into_iter().collect());
 }
 
@@ -251,6 +252,78 @@ fn short_time_work_and_accounts(seen: &mut BTreeSet<&'static str>) {
     let full =
         Accounts { turnover: Some(Cents(-1)), debt_ratio: Some(-12.5), supplier_credit_days: Some(0.0), public: true, ..accounts.clone() };
     survives(vec![accounts, full], seen);
+}
+
+fn sources_of_the_past(seen: &mut BTreeSet<&'static str>) {
+    let accounts = CompanyAccounts {
+        siren: siret().siren(),
+        year: 2012,
+        closed_on: day("2012-09-30"),
+        months: None,
+        in_proceeding: false,
+        subsidiaries: None,
+        group_size: None,
+        headcount: None,
+        tax_and_social_debt: None,
+        bank_overdraft: None,
+        turnover: None,
+        added_value: None,
+        staff_costs: None,
+        ebitda: None,
+        operating_income: None,
+        financial_income: None,
+        financial_costs: None,
+        interest: None,
+        pretax_income: None,
+        exceptional_income: None,
+        exceptional_costs: None,
+        net_income: None,
+        financial_autonomy: None,
+        debt_ratio: None,
+        liquidity: None,
+        repayment_capacity: None,
+        customer_credit_days: None,
+        supplier_credit_days: None,
+        working_capital_days: None,
+    };
+    let full = CompanyAccounts {
+        months: Some(12),
+        in_proceeding: true,
+        turnover: Some(Cents(-1)),
+        working_capital_days: Some(-37.5),
+        ..accounts
+    };
+    survives(vec![accounts, full], seen);
+    let ratios = BankRatios {
+        siren: siret().siren(),
+        year: 2012,
+        closed_on: day("2012-12-31"),
+        working_capital_share: None,
+        margin: None,
+        supplier_days: None,
+        tax_and_social_debt_share: None,
+        short_term_financing_share: None,
+        financial_costs_share: None,
+    };
+    survives(vec![ratios.clone(), BankRatios { margin: Some(-63.1), ..ratios }], seen);
+    let link = GroupLink {
+        siren: siret().siren(),
+        group_siren: None,
+        group_code: Text::default(),
+        group_person: Text::default(),
+        group_reference: Text::default(),
+        group_name: Text::default(),
+        group_country: Text::default(),
+        level: None,
+        share: None,
+        share_band: Text::default(),
+        code: Text::default(),
+        person: Text::default(),
+        reference: Text::default(),
+    };
+    let full =
+        GroupLink { group_siren: Some(siret().siren()), group_name: "TÊTE".into(), level: Some(2), share: Some(99.9), ..link.clone() };
+    survives(vec![link, full], seen);
 }
 
 #[test]

@@ -53,7 +53,10 @@ macro_rules! columns {
 }
 
 mod accounts;
+mod bdf;
 mod bodacc;
+mod diane;
+mod ellisphere;
 mod establishments;
 mod headcounts;
 mod legal_units;
@@ -64,7 +67,10 @@ mod states;
 mod urssaf;
 
 pub use accounts::AccountsParser;
+pub use bdf::BankRatiosParser;
 pub use bodacc::NoticeParser;
+pub use diane::CompanyAccountsParser;
+pub use ellisphere::GroupLinkParser;
 pub use establishments::EstablishmentParser;
 pub use headcounts::{CompanyHeadcountParser, HeadcountParser};
 pub use legal_units::LegalUnitParser;
@@ -123,6 +129,9 @@ pub fn dispatch<V: SourceVisitor>(source: Source, visitor: V) -> V::Output {
         Source::Bodacc => visitor.visit::<NoticeParser>(),
         Source::AdminUrssaf => visitor.visit::<AccountLinkParser>(),
         Source::Filter => visitor.visit::<FilterParser>(),
+        Source::Diane => visitor.visit::<CompanyAccountsParser>(),
+        Source::Bdf => visitor.visit::<BankRatiosParser>(),
+        Source::Ellisphere => visitor.visit::<GroupLinkParser>(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Layouts of the past and files of the open data: each notation, and what a line of it gives.
 
-use std::io::Write;
+use std::convert::Infallible;
+use std::io::{Read, Write};
 
 use domain::records::{AccountLink, Debit, Notice, PaymentPlan, Record, ShortTimeConsumption, ShortTimeRequest};
 use domain::{NaiveDate, ProcolAction, ProcolStage};
@@ -10,13 +11,13 @@ use sources::files::{
 use sources::{AccountLinks, FileError, ParseError, ParseReport, Rejection, RowParser, Sink, parse_with};
 
 /// Keeps everything.
-struct All<R> {
-    rows: Vec<R>,
-    rejections: Vec<Rejection>,
+pub(crate) struct All<R> {
+    pub(crate) rows: Vec<R>,
+    pub(crate) rejections: Vec<Rejection>,
 }
 
 impl<R: Record> Sink<R> for All<R> {
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
     fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Self::Error> {
         self.rows.append(rows);
         Ok(())
@@ -28,15 +29,31 @@ impl<R: Record> Sink<R> for All<R> {
 }
 
 fn read<P: RowParser>(text: &str, links: Option<&AccountLinks>) -> Result<(Vec<P::Row>, ParseReport), FileError> {
+    read_bytes::<P>(text.as_bytes(), "x.csv", links).map(|(all, report)| (all.rows, report))
+}
+
+/// Reads a whole file.
+pub(crate) fn read_bytes<P: RowParser>(
+    bytes: impl Read,
+    name: &str,
+    links: Option<&AccountLinks>,
+) -> Result<(All<P::Row>, ParseReport), FileError> {
+    whole(|all| parse_with::<P, _>(bytes, name, links, all))
+}
+
+/// What a parser gave, and its report.
+pub(crate) fn whole<R>(
+    parse: impl FnOnce(&mut All<R>) -> Result<ParseReport, ParseError<Infallible>>,
+) -> Result<(All<R>, ParseReport), FileError> {
     let mut all = All { rows: Vec::new(), rejections: Vec::new() };
-    match parse_with::<P, _>(text.as_bytes(), "x.csv", links, &mut all) {
-        Ok(report) => Ok((all.rows, report)),
+    match parse(&mut all) {
+        Ok(report) => Ok((all, report)),
         Err(ParseError::File(error)) => Err(error),
         Err(ParseError::Sink(never)) => match never {},
     }
 }
 
-fn day(text: &str) -> NaiveDate {
+pub(crate) fn day(text: &str) -> NaiveDate {
     domain::dates::parse_iso(text.as_bytes()).unwrap()
 }
 

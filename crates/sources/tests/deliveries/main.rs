@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod layouts;
+mod past;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

@@ -51,13 +51,7 @@ pub fn parse(arguments: &Parse) -> Result<ExitCode, Failure> {
     let mut out = BufWriter::new(stdout().lock());
     let mut rejected: Vec<Rejection> = Vec::new();
     let mut keep = |rejection| rejected.push(rejection);
-    let report = if name.to_ascii_lowercase().ends_with(".zip") {
-        let parsed = sources::read_zip(file, |entry| preview(source, entry, "", &mut out, &mut keep));
-        parsed.map_err(|error| ServiceError::from(ingestion::error::IngestError::File { file: name.clone(), error }))?
-    } else {
-        preview(source, file, &name, &mut out, &mut keep)
-    };
-    let report = report.map_err(ServiceError::from)?;
+    let report = preview(source, file, &name, &mut out, &mut keep).map_err(ServiceError::from)?;
     out.flush()?;
     let rejections: Vec<_> = rejected
         .iter()
