@@ -286,13 +286,8 @@ fn sources_of_the_past(seen: &mut BTreeSet<&'static str>) {
         supplier_credit_days: None,
         working_capital_days: None,
     };
-    let full = CompanyAccounts {
-        months: Some(12),
-        in_proceeding: true,
-        turnover: Some(Cents(-1)),
-        working_capital_days: Some(-37.5),
-        ..accounts
-    };
+    let full =
+        CompanyAccounts { months: Some(12), in_proceeding: true, turnover: Some(Cents(-1)), working_capital_days: Some(-37.5), ..accounts };
     survives(vec![accounts, full], seen);
     let ratios = BankRatios {
         siren: siret().siren(),
