@@ -37,6 +37,14 @@ impl BatchKey {
         self.month().plus(-1)
     }
 
+    /// The batch that this one completes; `None` when it completes none.
+    pub const fn parent(self) -> Option<Self> {
+        match self.part {
+            Some(_) => Some(Self { part: None, ..self }),
+            None => None,
+        }
+    }
+
     /// The batch delivered in this month (years 2000 to 2099).
     pub const fn of_month(month: Month) -> Option<Self> {
         let year = month.year() - 2000;
@@ -99,6 +107,8 @@ mod tests {
         for bad in ["", "2513", "2500", "251", "25111", "25é1", "2511_1", "2511-01", "latest"] {
             assert!(key(bad).is_err(), "{bad}");
         }
+        assert_eq!(key("2511_01").unwrap().parent(), key("2511").ok());
+        assert_eq!(key("2511").unwrap().parent(), None);
         assert_eq!(BatchKey::of_month("2025-11".parse().unwrap()), key("2511").ok());
     }
 }

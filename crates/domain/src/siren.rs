@@ -1,6 +1,7 @@
 //! SIREN (a company) and SIRET (an establishment), the identifiers given by INSEE.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,12 @@ impl Siren {
     /// The identifier as a number, for storage and sorting (same order as the text).
     pub const fn number(self) -> u32 {
         self.0
+    }
+
+    /// All numbers cut into ranges of one width, in order: what a large table is walked by. `count` divides 10^9.
+    pub fn slices(count: u32) -> impl Iterator<Item = RangeInclusive<Self>> + Send {
+        let width = 1_000_000_000 / count;
+        (0..count).map(move |slice| Self(slice * width)..=Self(slice * width + width - 1))
     }
 
     /// Whether the last digit is the Luhn key of the eight others.
@@ -230,6 +237,13 @@ fn digit_sum(mut number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_hold_every_siren_once() {
+        let bounds: Vec<u32> = Siren::slices(100).flat_map(|slice| [slice.start().number(), slice.end().number()]).collect();
+        assert_eq!((bounds[0], bounds[bounds.len() - 1], bounds.len()), (0, 999_999_999, 200));
+        assert!(bounds[1..199].chunks(2).all(|pair| pair[1] == pair[0] + 1));
+    }
 
     #[test]
     fn a_siren_has_nine_digits() {

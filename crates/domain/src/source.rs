@@ -21,6 +21,24 @@ pub enum Delivery {
     Flow,
 }
 
+impl Delivery {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Stock, Self::Flow];
+
+    /// Name in tables, manifests and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Flow => "flow",
+        }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|delivery| delivery.name() == name)
+    }
+}
+
 /// A source file of `domain/ingestion.md` §1, under the name used everywhere: tables, reports, command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -21,6 +21,10 @@ pub trait TableRow: Clone + Send + Sync + 'static {
     /// Name of the table under `tables/`.
     const TABLE: &'static str;
 
+    /// Whether the rows of a batch may add to those of earlier batches instead of replacing them: the table then has the
+    /// partition column `delivery` beside `batch`.
+    const DELIVERED: bool = false;
+
     /// Columns, without the partition's.
     fn schema() -> SchemaRef;
 

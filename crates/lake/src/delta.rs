@@ -9,10 +9,11 @@ mod dynamic;
 mod log;
 mod staging;
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-use domain::{BatchKey, Siren};
+use domain::{BatchKey, Delivery, Siren};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub struct Table<R> {
 
 impl<R: TableRow> Table<R> {
     pub(crate) fn new(lake: Lake) -> Self {
-        Self { log: Log::new(lake, R::TABLE), row: PhantomData }
+        Self { log: Log::new(lake, R::TABLE, R::DELIVERED), row: PhantomData }
     }
 
     /// Starts to replace the rows of a batch. Nothing changes until [`PartitionWriter::commit`].
@@ -47,6 +48,11 @@ impl<R: TableRow> Table<R> {
 
     /// Batches that have rows, oldest first.
     pub async fn batches(&self) -> Result<Vec<BatchKey>> {
+        Ok(self.log.batches().await?.into_keys().collect())
+    }
+
+    /// The same, with how each was delivered: whether it replaces the earlier ones or adds to them.
+    pub async fn deliveries(&self) -> Result<BTreeMap<BatchKey, Delivery>> {
         self.log.batches().await
     }
 
@@ -72,6 +78,7 @@ impl<R: TableRow> Table<R> {
 }
 
 /// The files of a batch at one version of its table.
+#[derive(Clone)]
 pub struct Partition<R> {
     files: Vec<ParquetFile>,
     row: PhantomData<fn() -> R>,
@@ -103,6 +110,13 @@ pub struct PartitionWriter<R> {
 }
 
 impl<R: TableRow> PartitionWriter<R> {
+    /// Says how the rows are delivered; stock otherwise. Matters for [`TableRow::DELIVERED`] tables only.
+    #[must_use]
+    pub fn with_delivery(mut self, delivery: Delivery) -> Self {
+        self.staging.set_delivery(delivery);
+        self
+    }
+
     /// Closes runs at this number of rows, instead of 262 144: fewer files for more memory, or the other way round.
     #[must_use]
     pub fn with_run_rows(mut self, rows: usize) -> Self {

@@ -33,6 +33,19 @@ pub enum LakeError {
         /// Why.
         reason: String,
     },
+    /// A name that cannot be that of a file.
+    #[error("'{0}' cannot be the name of a file: one without folder is needed, of at most 200 bytes, that does not begin with a dot")]
+    Name(String),
+    /// A file that is not what was announced.
+    #[error("{path} arrived with {found}, {expected} was announced: send it again")]
+    Altered {
+        /// Which file.
+        path: String,
+        /// What was announced: a digest or a size.
+        expected: String,
+        /// What came.
+        found: String,
+    },
     /// The object store failed.
     #[error("storage failed: {0}")]
     Store(#[from] object_store::Error),

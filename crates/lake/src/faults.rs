@@ -15,7 +15,7 @@ use object_store::{
 };
 use url::Url;
 
-use crate::root::{Inner, Lake};
+use crate::root::{Inner, Lake, LakeOptions};
 
 /// What goes wrong with a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,14 @@ impl Faulty {
     pub(crate) fn lake() -> (Lake, Arc<Self>) {
         let store = Arc::new(Self::default());
         let url = Url::parse("memory:///").unwrap();
-        let inner = Inner { bucket: store.clone(), base: Path::default(), store: store.clone(), url, folder: None };
+        let inner = Inner {
+            bucket: store.clone(),
+            base: Path::default(),
+            store: store.clone(),
+            url,
+            folder: None,
+            options: LakeOptions::default(),
+        };
         (Lake { inner: Arc::new(inner) }, store)
     }
 

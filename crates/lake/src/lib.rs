@@ -5,7 +5,6 @@
 //! that replaces the rows of a batch ([`Table::writer`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod as_of;
 mod columns;
 mod delta;
 mod error;
@@ -16,16 +15,17 @@ mod objects;
 mod parquet_io;
 mod raw;
 mod root;
+mod state;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod versioned;
 
-pub use as_of::as_of;
 pub use columns::TableRow;
 pub use error::{LakeError, Result};
-pub use objects::Objects;
-pub use raw::{Raw, RawFile};
+pub use objects::{Listed, Objects};
+pub use raw::{Raw, RawFile, check_name};
 pub use root::{Lake, LakeOptions, S3Options};
+pub use state::as_of;
 pub use tables::Table;
 pub use versioned::{Pointers, Version, Versioned};

@@ -4,9 +4,10 @@ use std::io::{self, Read};
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
+use object_store::{GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
 
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -17,6 +18,23 @@ use crate::root::{Lake, location};
 const PART: usize = 8 * 1024 * 1024;
 /// Parts on their way at a time.
 const UPLOADS: usize = 4;
+
+/// An object found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Path in the root.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written.
+    pub modified: DateTime<Utc>,
+}
+
+impl From<ObjectMeta> for Listed {
+    fn from(meta: ObjectMeta) -> Self {
+        Self { path: meta.location.to_string(), size: meta.size, modified: meta.last_modified }
+    }
+}
 
 /// Objects of a root, by paths relative to it.
 pub struct Objects<'a> {
@@ -113,10 +131,22 @@ impl Objects<'_> {
 
     /// Paths under a prefix, sorted.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        Ok(self.describe(prefix).await?.into_iter().map(|found| found.path).collect())
+    }
+
+    /// What is under a prefix, in the order of the paths.
+    pub async fn describe(&self, prefix: &str) -> Result<Vec<Listed>> {
         let prefix = location(prefix)?;
-        let mut paths: Vec<String> = self.store().list(Some(&prefix)).map_ok(|meta| meta.location.to_string()).try_collect().await?;
-        paths.sort_unstable();
-        Ok(paths)
+        let mut found: Vec<Listed> = self.store().list(Some(&prefix)).map_ok(Listed::from).try_collect().await?;
+        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// The objects of the root itself, not of the folders in it, in the order of their names.
+    pub async fn top(&self) -> Result<Vec<Listed>> {
+        let mut found: Vec<Listed> = self.store().list_with_delimiter(None).await?.objects.into_iter().map(Listed::from).collect();
+        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
     }
 
     /// Removes an object; succeeds when there is none.

@@ -37,14 +37,15 @@ pub struct Raw<'a> {
 
 impl Raw<'_> {
     /// Stores a file of a batch. What was stored under the same name stays where it is; the manifest points to the new one
-    /// once it is whole.
+    /// once it is whole, and has the SHA-256 announced, if any.
     pub async fn put<E: std::fmt::Display>(
         &self,
         batch: BatchKey,
         name: &str,
+        sha256: Option<&str>,
         stream: impl Stream<Item = std::result::Result<Bytes, E>>,
     ) -> Result<RawFile> {
-        check(name)?;
+        check_name(name)?;
         let digest = Arc::new(Mutex::new(Sha256::new()));
         let seen = digest.clone();
         let stream = stream.inspect(move |piece| {
@@ -54,9 +55,13 @@ impl Raw<'_> {
         });
         let path = format!("raw/{batch}/{}/{name}", Uuid::now_v7().simple());
         let size = self.lake.objects().put_stream(&path, stream).await?;
-        let sha256 = hex::encode(digest.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize());
-        let file = RawFile { path, size, sha256 };
-        self.point(batch, name, file).await
+        let found = hex::encode(digest.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize());
+        if let Some(expected) = sha256.filter(|expected| !expected.eq_ignore_ascii_case(&found)) {
+            self.lake.objects().delete(&path).await?;
+            let (expected, found) = (format!("SHA-256 {expected}"), format!("SHA-256 {found}"));
+            return Err(LakeError::Altered { path: name.to_owned(), expected, found });
+        }
+        self.point(batch, name, RawFile { path, size, sha256: found }).await
     }
 
     /// Points the manifest to the file, unless it has the same content already.
@@ -104,7 +109,7 @@ fn manifest(batch: BatchKey) -> String {
 }
 
 /// A name is one segment of a path and nothing else.
-fn check(name: &str) -> Result<()> {
+pub fn check_name(name: &str) -> Result<()> {
     let bad = name.is_empty() || name.starts_with('.') || name.len() > 200 || name.contains(['/', '\\', '\0']);
-    if bad { Err(LakeError::corrupt(name, "a file name is needed, without folder")) } else { Ok(()) }
+    if bad { Err(LakeError::Name(name.to_owned())) } else { Ok(()) }
 }

@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) url: Url,
     /// The root's folder, when it is local.
     pub(crate) folder: Option<PathBuf>,
+    /// How it was opened.
+    pub(crate) options: LakeOptions,
 }
 
 impl Lake {
@@ -91,7 +93,17 @@ impl Lake {
             }
             None => local(root, FilePath::new(root))?,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(Inner { options: options.clone(), ..inner }) })
+    }
+
+    /// Opens another place of an object store, `s3://bucket/prefix`, with the same keys and endpoint. A local folder is
+    /// refused: whoever names it would read what this program may read.
+    pub fn other(&self, uri: &str) -> Result<Self> {
+        if uri.starts_with("s3://") {
+            Self::open(uri, &self.inner.options)
+        } else {
+            Err(LakeError::Root { root: uri.to_owned(), reason: "only s3:// is accepted here".to_owned() })
+        }
     }
 
     /// Address of the root.
@@ -148,7 +160,7 @@ fn local(root: &str, folder: &FilePath) -> Result<Inner> {
     let base = Path::from_absolute_path(&folder).map_err(|error| refused(&error.to_string()))?;
     let bucket: Arc<dyn ObjectStore> = Arc::new(Files::new());
     let store = Arc::new(PrefixStore::new(bucket.clone(), base.clone()));
-    Ok(Inner { bucket, base, store, url, folder: Some(folder) })
+    Ok(Inner { bucket, base, store, url, folder: Some(folder), options: LakeOptions::default() })
 }
 
 fn s3(root: &str, rest: &str, options: &S3Options) -> Result<Inner> {
@@ -183,7 +195,7 @@ fn s3(root: &str, rest: &str, options: &S3Options) -> Result<Inner> {
         if base.as_ref().is_empty() { bucket.clone() } else { Arc::new(PrefixStore::new(bucket.clone(), base.clone())) };
     let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
     let url = Url::parse(&format!("s3://{bucket_name}/{prefix}{slash}")).map_err(|error| refused(&error))?;
-    Ok(Inner { bucket, base, store, url, folder: None })
+    Ok(Inner { bucket, base, store, url, folder: None, options: LakeOptions::default() })
 }
 
 impl std::fmt::Debug for Lake {

@@ -15,6 +15,7 @@ use crate::columns::{Column, TableRow, fields_of};
 use crate::error::{LakeError, Result};
 
 pub use crate::delta::{DynamicTable, DynamicWriter, Partition, PartitionWriter, Table};
+pub use crate::state::State;
 
 /// A row of a source with the day from which it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,8 +54,12 @@ pub struct PerimeterRow {
     pub included: bool,
     /// Why it is out; empty when in.
     pub reason: String,
-    /// What said how large companies are: the same for the whole batch.
+    /// What said how large companies are: the same for the whole batch, as the two fields below.
     pub basis: String,
+    /// Employees that a company must have had.
+    pub headcount: u32,
+    /// Months looked at.
+    pub months: u32,
 }
 
 /// Implements [`TableRow`] for a struct: `$key` gives its SIREN, `$path` leads to the struct that holds the fields.
@@ -63,6 +68,7 @@ macro_rules! table {
     ($row:ty, $table:expr, $($extra:ident +)? [$($field:ident),* $(,)?], $wrap:expr, $get:expr, $record:ident, $key:expr $(, $known:ident)?) => {
         impl TableRow for $row {
             const TABLE: &'static str = $table;
+            const DELIVERED: bool = <[&str]>::len(&[$(stringify!($known)),*]) > 0;
 
             fn schema() -> SchemaRef {
                 let mut fields: Vec<Field> = Vec::new();
@@ -312,7 +318,8 @@ table!(
     // Lines have no company: all sort alike and keep their order.
     |_| FIRST_SIREN
 );
-table!(PerimeterRow, "perimeter", [siren, included, reason, basis], |row, ()| row, |row| row, PerimeterRow, |row| row.siren);
+table!(PerimeterRow, "perimeter", [siren, included, reason, basis, headcount, months], |row, ()| row, |row| row, PerimeterRow, |row| row
+    .siren);
 
 const FIRST_SIREN: Siren = match Siren::from_number(0) {
     Some(siren) => siren,

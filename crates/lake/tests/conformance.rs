@@ -94,7 +94,7 @@ async fn large_files_go_in_parts_and_broken_ones_leave_nothing(lake: &Lake) {
 async fn raw_files_are_kept_and_their_digest_known(lake: &Lake) {
     let put = |content: &'static str| {
         let pieces = content.as_bytes().chunks(3).map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece))).collect::<Vec<_>>();
-        async move { lake.raw().put(batch("2511"), "a.csv", futures::stream::iter(pieces)).await.unwrap() }
+        async move { lake.raw().put(batch("2511"), "a.csv", None, futures::stream::iter(pieces)).await.unwrap() }
     };
     let first = put("siren;x").await;
     assert_eq!((first.size, first.sha256.len()), (7, 64));
@@ -105,7 +105,7 @@ async fn raw_files_are_kept_and_their_digest_known(lake: &Lake) {
     let read: Vec<Bytes> = lake.raw().open(batch("2511"), "a.csv").await.unwrap().try_collect().await.unwrap();
     assert_eq!(read.concat(), b"siren;y");
     let nothing = futures::stream::iter(Vec::<Result<Bytes, std::io::Error>>::new());
-    assert!(lake.raw().put(batch("2511"), "../evil", nothing).await.is_err());
+    assert!(lake.raw().put(batch("2511"), "../evil", None, nothing).await.is_err());
 }
 
 async fn a_batch_is_replaced_exactly(lake: &Lake) {

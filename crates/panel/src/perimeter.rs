@@ -1,17 +1,54 @@
 //! Which companies are followed: enough employees, minus the exclusions (`domain/ingestion.md` §2.5).
 
-use std::collections::BTreeMap;
-
 use domain::Month;
 use domain::records::{Establishment, LegalUnit};
+use serde::{Deserialize, Serialize};
 
 use crate::rows::CompanyRows;
 use crate::series::headcount_by_month;
 
-/// Employees from which a company is followed.
-pub const HEADCOUNT: u32 = 10;
-/// Months in which it must have had them.
-pub const MONTHS: i32 = 36;
+/// How large a company must have been to be followed: so many employees, in one of so many months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SizeRule {
+    /// Employees.
+    pub headcount: u32,
+    /// Months looked at, up to the last known one. The existing system's: 36 since March 2026, 120 for a month before,
+    /// 100 until then (`domain/ingestion.md` §2.5).
+    pub months: u32,
+}
+
+impl Default for SizeRule {
+    fn default() -> Self {
+        Self { headcount: 10, months: 36 }
+    }
+}
+
+impl SizeRule {
+    /// Whether a headcount of this month counts for a perimeter whose last month with any headcount is `last`.
+    pub fn counts(self, month: Month, last: Month) -> bool {
+        month <= last && i64::from(last.since(month)) < i64::from(self.months)
+    }
+
+    /// Whether the band of SIRENE says enough employees.
+    pub fn enough_by_band(self, unit: &LegalUnit) -> bool {
+        unit.headcount_band.is_some_and(|band| band.minimum() >= self.headcount)
+    }
+
+    /// Months in which a company had enough employees.
+    pub(crate) fn reached(self, rows: &CompanyRows) -> Vec<Month> {
+        headcount_by_month(rows).into_iter().filter(|(_, headcount)| *headcount >= self.headcount).map(|(month, _)| month).collect()
+    }
+}
+
+/// What a perimeter is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// What tells how large companies are.
+    pub basis: SizeBasis,
+    /// How large they must be.
+    pub rule: SizeRule,
+}
 
 /// What says which companies have enough employees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,15 +81,10 @@ impl SizeBasis {
     }
 }
 
-/// Whether the band of SIRENE says enough employees.
-pub fn enough_by_band(unit: &LegalUnit) -> bool {
-    unit.headcount_band.is_some_and(|band| band.minimum() >= HEADCOUNT)
-}
-
 /// Why a company is out of the perimeter, in the order in which reasons are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exclusion {
-    /// Never ten employees in the last 36 months known.
+    /// Never enough employees in the months looked at.
     Headcount,
     /// Legal category of public law.
     LegalCategory,
@@ -72,7 +104,7 @@ impl Exclusion {
     /// Stable code.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Headcount => "headcount_below_10",
+            Self::Headcount => "headcount_too_low",
             Self::LegalCategory => "legal_category",
             Self::Activity => "activity",
             Self::NoHeadOffice => "no_head_office",
@@ -86,7 +118,7 @@ impl Exclusion {
 /// What the perimeter of a batch needs to know of a company, gathered row by row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Ten employees in one of the months looked at.
+    /// Enough employees in one of the months looked at.
     pub enough_employees: bool,
     excluded_category: bool,
     excluded_activity: bool,
@@ -153,27 +185,31 @@ impl Facts {
     }
 }
 
-/// Whether a headcount of this month counts for a perimeter whose last month with any headcount is `last`.
-pub fn counts(month: Month, last: Month) -> bool {
-    month <= last && last.since(month) < MONTHS
-}
-
-/// Months in which ten employees were reached.
-pub(crate) fn reached(rows: &CompanyRows) -> BTreeMap<Month, u32> {
-    let mut months = headcount_by_month(rows);
-    months.retain(|_, headcount| *headcount >= HEADCOUNT);
-    months
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The test vectors of `domain/ingestion.md` §2.5 (three months, ten employees) and the default window.
     #[test]
-    fn thirty_six_months_are_looked_at() {
-        let last: Month = "2025-08".parse().unwrap();
-        assert!(counts(last, last) && counts(last.plus(-35), last));
-        assert!(!counts(last.plus(-36), last) && !counts(last.plus(1), last));
+    fn the_months_known_are_looked_at() {
+        let month = |index: usize| Month::new(2025, 1).unwrap().plus(index as i32);
+        let rule = SizeRule { headcount: 10, months: 3 };
+        for (headcounts, expected) in [
+            ([Some(10), Some(9), Some(4), Some(7), Some(5)], false),
+            ([Some(10), Some(20), Some(4), Some(7), Some(5)], false),
+            ([Some(10), Some(9), Some(12), Some(7), Some(5)], true),
+            ([Some(10), Some(9), Some(12), None, None], true),
+            ([Some(10), Some(9), Some(5), None, None], false),
+            ([Some(10), Some(9), None, None, None], false),
+        ] {
+            // Blank cells of a company are not blank columns of the file: the last month known is that of all companies.
+            let enough =
+                (0..5).any(|index| headcounts[index].is_some_and(|headcount| headcount >= 10) && rule.counts(month(index), month(4)));
+            assert_eq!(enough, expected, "{headcounts:?}");
+        }
+        let (rule, last) = (SizeRule::default(), month(40));
+        assert!(rule.counts(last, last) && rule.counts(last.plus(-35), last));
+        assert!(!rule.counts(last.plus(-36), last) && !rule.counts(last.plus(1), last));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use domain::Month;
 use domain::ProcolState;
 use domain::time_rules::TimeRules;
 
-use crate::perimeter::{self, Facts, SizeBasis};
+use crate::perimeter::{Facts, Size, SizeBasis};
 use crate::procol::state_at;
 use crate::rows::CompanyRows;
 use crate::series::open_establishments;
@@ -44,7 +44,7 @@ impl RiskStatus {
 /// How a company stands at the end of a month, from what was known then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// In the perimeter as it could be seen then: ten employees in one of the 36 months known, and not excluded by nature.
+    /// In the perimeter as it could be seen then: enough employees in one of the months known, and not excluded by nature.
     pub in_perimeter: bool,
     /// Has an open establishment, or none is known to have closed.
     pub active: bool,
@@ -67,21 +67,21 @@ impl Standing {
     }
 }
 
-/// How the company stands at each month, its size told by `basis`.
-pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules, basis: SizeBasis) -> Vec<Standing> {
+/// How the company stands at each month, its size judged as `size` says.
+pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules, size: Size) -> Vec<Standing> {
     let window = Window::new(first, last);
     let excluded = Facts::of(rows).exclusion_by_nature().is_some();
-    let reached: Vec<Month> = perimeter::reached(rows).into_keys().collect();
-    let by_band = basis == SizeBasis::HeadcountBands && rows.legal_unit.as_ref().is_some_and(perimeter::enough_by_band);
+    let reached = size.rule.reached(rows);
+    let by_band = rows.legal_unit.as_ref().is_some_and(|unit| size.rule.enough_by_band(unit));
     let created = rows.legal_unit.as_ref().and_then(|unit| unit.created).map(Month::of);
     let open = open_establishments(rows, window);
     (0..window.len)
         .map(|index| {
             let month = window.month(index);
             let known = month.plus(-(rules.headcount_months as i32));
-            let enough = match basis {
+            let enough = match size.basis {
                 SizeBasis::HeadcountBands => by_band && created.is_none_or(|created| created <= month),
-                SizeBasis::Headcount | SizeBasis::Filter => reached.iter().any(|reached| perimeter::counts(*reached, known)),
+                SizeBasis::Headcount | SizeBasis::Filter => reached.iter().any(|reached| size.rule.counts(*reached, known)),
             };
             Standing {
                 in_perimeter: !excluded && enough,

@@ -9,7 +9,7 @@ use domain::records::{
 };
 use domain::time_rules::TimeRules;
 use domain::{Cents, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
-use panel::perimeter::SizeBasis;
+use panel::perimeter::{Size, SizeBasis, SizeRule};
 use panel::{Catalogue, CompanyRows, build, risk};
 use proptest::prelude::*;
 
@@ -169,7 +169,8 @@ type Compute<'a> = &'a dyn Fn(&CompanyRows, Month) -> Vec<u32>;
 fn vectors<'a>(catalogue: &'a Catalogue, rules: &'a TimeRules) -> impl Fn(&CompanyRows, Month) -> Vec<u32> + 'a {
     move |rows, month| {
         let panel = build(rows, first(), last(), rules, catalogue);
-        let standing = risk::standings(rows, first(), last(), rules, SizeBasis::Headcount)[month.since(first()) as usize];
+        let standing = risk::standings(rows, first(), last(), rules, Size { basis: SizeBasis::Headcount, rule: SizeRule::default() })
+            [month.since(first()) as usize];
         let status = standing.status(standing.in_perimeter) as u32;
         panel.vector(month).iter().map(|value| value.to_bits()).chain([status]).collect()
     }

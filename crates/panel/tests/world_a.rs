@@ -11,7 +11,7 @@ use arrow::datatypes::{Date32Type, Int64Type};
 use domain::records::{CompanyHeadcount, Debit, Establishment, EstablishmentState, LegalUnit, ProcolEvent, Record};
 use domain::time_rules::TimeRules;
 use domain::{Month, NaiveDate, Siren, Siret};
-use panel::perimeter::SizeBasis;
+use panel::perimeter::{Size, SizeBasis, SizeRule};
 use panel::procol::state_at;
 use panel::{CompanyRows, Window, risk, series};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -155,7 +155,13 @@ fn labels_and_the_perimeter_of_the_time_are_those_of_the_truth() {
     let ours: HashMap<Siren, _> = companies()
         .into_iter()
         .map(|rows| {
-            (rows.siren, (risk::labels(&rows, first, last, last, 18), risk::standings(&rows, first, last, &rules, SizeBasis::Headcount)))
+            (
+                rows.siren,
+                (
+                    risk::labels(&rows, first, last, last, 18),
+                    risk::standings(&rows, first, last, &rules, Size { basis: SizeBasis::Headcount, rule: SizeRule::default() }),
+                ),
+            )
         })
         .collect();
     let (mut compared, mut labels_differ, mut perimeter_differs) = (0, Vec::new(), Vec::new());

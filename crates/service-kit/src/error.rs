@@ -67,6 +67,10 @@ codes! {
     BatchNotFound = "SF-ING-0007", NotFound, None;
     /// A batch without any file to import.
     NoFiles = "SF-ING-0008", FailedPrecondition, None;
+    /// A delivery that is not what its manifest says.
+    Manifest = "SF-ING-0009", FailedPrecondition, None;
+    /// A file that did not arrive as it was announced.
+    Upload = "SF-ING-0010", InvalidArgument, None;
     /// Features that were not built, or by another version.
     FeaturesNotBuilt = "SF-FEA-0001", FailedPrecondition, None;
     /// A company that nothing is known of.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use api::features::BuildReport;
 use bytes::Bytes;
+use domain::records::CompanyHeadcount;
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, Siren};
 use futures::TryStreamExt;
+use lake::Lake;
 use lake::tables::{DynamicTable, PerimeterRow};
-use lake::{Lake, TableRow};
 use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
-use panel::perimeter::{Exclusion, HEADCOUNT, SizeBasis};
+use panel::perimeter::{Exclusion, Size, SizeBasis, SizeRule};
 use panel::risk;
 use panel::{Catalogue, CompanyRows};
 use rayon::prelude::*;
@@ -92,22 +93,23 @@ impl Build<'_> {
             return Err(FeatureError::NoPerimeter(batch));
         }
         let rows: Vec<PerimeterRow> = table.scan(batch, None).await?.try_concat().await?;
-        let code = rows.first().map_or("", |row| row.basis.as_str());
-        let basis = SizeBasis::from_code(code).ok_or_else(|| FeatureError::Basis { batch, code: code.to_owned() })?;
+        let first = rows.first().ok_or(FeatureError::NoPerimeter(batch))?;
+        let basis = SizeBasis::from_code(&first.basis).ok_or_else(|| FeatureError::Basis { batch, code: first.basis.clone() })?;
+        let size = Size { basis, rule: SizeRule { headcount: first.headcount, months: first.months } };
         let large = |row: &&PerimeterRow| row.reason != Exclusion::Headcount.code();
         let large = rows.iter().filter(large).map(|row| row.siren).collect();
         let included = rows.into_iter().filter(|row| row.included).map(|row| row.siren).collect();
-        Ok(Perimeter { basis, included, large })
+        Ok(Perimeter { size, included, large })
     }
 
     async fn compute(&self, batch: BatchKey, bucket: Vec<CompanyRows>, perimeter: &Perimeter) -> Result<Vec<Labelled>, FeatureError> {
         let (catalogue, rules, from, last) = (self.catalogue.clone(), self.rules.clone(), self.from, batch.last_month());
         let included: Vec<bool> = bucket.iter().map(|company| perimeter.included.contains(&company.siren)).collect();
-        let basis = perimeter.basis;
+        let size = perimeter.size;
         let compute = move || {
             let company = |(rows, in_perimeter): (&CompanyRows, &bool)| Labelled {
                 panel: panel::build(rows, from, last, &rules, &catalogue),
-                standings: risk::standings(rows, from, last, &rules, basis),
+                standings: risk::standings(rows, from, last, &rules, size),
                 labels: risk::labels(rows, from, last, last, HORIZON),
                 in_perimeter: *in_perimeter,
             };
@@ -147,7 +149,7 @@ impl Build<'_> {
 
 /// The perimeter of a batch.
 struct Perimeter {
-    basis: SizeBasis,
+    size: Size,
     included: HashSet<Siren>,
     /// Large enough today, whether something else excludes them or not.
     large: Vec<Siren>,
@@ -157,14 +159,19 @@ struct Perimeter {
 /// tell the size, those of today are all that is known.
 async fn followed(tables: &Tables, batch: BatchKey, perimeter: &Perimeter) -> Result<Vec<Siren>, FeatureError> {
     let mut followed: HashSet<Siren> = perimeter.large.iter().copied().collect();
-    if perimeter.basis == SizeBasis::HeadcountBands {
+    if perimeter.size.basis == SizeBasis::HeadcountBands {
         return Ok(sorted(followed));
     }
-    let partition = tables.company_headcounts().ok_or(FeatureError::NoHeadcounts(batch))?;
-    let mut scan = partition.scan(None)?;
-    while let Some(rows) = scan.try_next().await? {
-        followed.extend(rows.iter().filter(|row| row.row.headcount >= HEADCOUNT).map(TableRow::siren));
+    let headcounts = tables.company_headcounts();
+    if headcounts.is_empty() {
+        return Err(FeatureError::NoHeadcounts(batch));
     }
+    let large = |row: CompanyHeadcount| {
+        if row.headcount >= perimeter.size.rule.headcount {
+            followed.insert(row.siren);
+        }
+    };
+    headcounts.each(large).await?;
     Ok(sorted(followed))
 }
 

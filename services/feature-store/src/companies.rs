@@ -1,6 +1,5 @@
-//! From the tables to the rows of each company: a merge of fifteen scans, all sorted by SIREN.
+//! From the tables to the rows of each company: a merge of fifteen scans.
 
-use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::RangeInclusive;
 use std::vec::IntoIter;
@@ -9,9 +8,8 @@ use domain::records::{
     Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, Notice,
     PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
-use domain::{BatchKey, Siren, Source, bodacc};
-use futures::TryStreamExt;
-use lake::tables::{Partition, Stored};
+use domain::{BatchKey, Siren, bodacc};
+use lake::tables::{State, Stored};
 use lake::{Lake, TableRow};
 use panel::CompanyRows;
 
@@ -20,69 +18,56 @@ use crate::error::FeatureError;
 /// The state of every source as of a batch, opened once: later commits do not change what a build reads. A source that was
 /// never delivered has no rows.
 pub struct Tables {
-    batches: BTreeMap<Source, BatchKey>,
-    units: Opened<LegalUnit>,
-    establishments: Opened<Establishment>,
-    states: Opened<EstablishmentState>,
-    headcounts: Opened<Headcount>,
-    company_headcounts: Opened<CompanyHeadcount>,
-    contributions: Opened<Contribution>,
-    debits: Opened<Debit>,
-    plans: Opened<PaymentPlan>,
-    ccsf: Opened<CcsfDecision>,
-    proceedings: Opened<ProcolEvent>,
-    notices: Opened<Notice>,
-    consumptions: Opened<ShortTimeConsumption>,
-    requests: Opened<ShortTimeRequest>,
-    payment_delays: Opened<PaymentDelay>,
-    accounts: Opened<Accounts>,
+    units: State<LegalUnit>,
+    establishments: State<Establishment>,
+    states: State<EstablishmentState>,
+    headcounts: State<Headcount>,
+    company_headcounts: State<CompanyHeadcount>,
+    contributions: State<Contribution>,
+    debits: State<Debit>,
+    plans: State<PaymentPlan>,
+    ccsf: State<CcsfDecision>,
+    proceedings: State<ProcolEvent>,
+    notices: State<Notice>,
+    consumptions: State<ShortTimeConsumption>,
+    requests: State<ShortTimeRequest>,
+    payment_delays: State<PaymentDelay>,
+    accounts: State<Accounts>,
 }
 
-type Opened<R> = Option<Partition<Stored<R>>>;
-
 impl Tables {
-    /// Opens the latest partition of each source that is not after `batch`.
+    /// Opens the state of each source as of `batch`.
     pub async fn as_of(lake: &Lake, batch: BatchKey) -> Result<Self, FeatureError> {
-        let mut batches = BTreeMap::new();
         Ok(Self {
-            units: open(lake, batch, &mut batches).await?,
-            establishments: open(lake, batch, &mut batches).await?,
-            states: open(lake, batch, &mut batches).await?,
-            headcounts: open(lake, batch, &mut batches).await?,
-            company_headcounts: open(lake, batch, &mut batches).await?,
-            contributions: open(lake, batch, &mut batches).await?,
-            debits: open(lake, batch, &mut batches).await?,
-            plans: open(lake, batch, &mut batches).await?,
-            ccsf: open(lake, batch, &mut batches).await?,
-            proceedings: open(lake, batch, &mut batches).await?,
-            notices: open(lake, batch, &mut batches).await?,
-            consumptions: open(lake, batch, &mut batches).await?,
-            requests: open(lake, batch, &mut batches).await?,
-            payment_delays: open(lake, batch, &mut batches).await?,
-            accounts: open(lake, batch, &mut batches).await?,
-            batches,
+            units: open(lake, batch).await?,
+            establishments: open(lake, batch).await?,
+            states: open(lake, batch).await?,
+            headcounts: open(lake, batch).await?,
+            company_headcounts: open(lake, batch).await?,
+            contributions: open(lake, batch).await?,
+            debits: open(lake, batch).await?,
+            plans: open(lake, batch).await?,
+            ccsf: open(lake, batch).await?,
+            proceedings: open(lake, batch).await?,
+            notices: open(lake, batch).await?,
+            consumptions: open(lake, batch).await?,
+            requests: open(lake, batch).await?,
+            payment_delays: open(lake, batch).await?,
+            accounts: open(lake, batch).await?,
         })
     }
 
-    /// The batch that the rows of a source come from.
-    pub fn batch_of(&self, source: Source) -> Option<BatchKey> {
-        self.batches.get(&source).copied()
-    }
-
-    /// Headcounts by company; `None` when none was ever delivered.
-    pub fn company_headcounts(&self) -> Option<&Partition<Stored<CompanyHeadcount>>> {
-        self.company_headcounts.as_ref()
+    /// Headcounts by company.
+    pub fn company_headcounts(&self) -> &State<CompanyHeadcount> {
+        &self.company_headcounts
     }
 }
 
-async fn open<R: Record>(lake: &Lake, batch: BatchKey, batches: &mut BTreeMap<Source, BatchKey>) -> Result<Opened<R>, FeatureError>
+async fn open<R: Record>(lake: &Lake, batch: BatchKey) -> Result<State<R>, FeatureError>
 where
     Stored<R>: TableRow,
 {
-    let table = lake.table::<Stored<R>>();
-    let Some(found) = lake::as_of(&table.batches().await?, batch) else { return Ok(None) };
-    batches.insert(R::SOURCE, found);
-    Ok(Some(table.partition(found).await?))
+    Ok(lake.table::<Stored<R>>().state(batch).await?)
 }
 
 /// The rows of these companies, in the order given, which must be that of the SIRENs. Memory: those rows.
@@ -91,7 +76,7 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
     let range = first..=last;
     macro_rules! read {
         ($table:ident) => {
-            rows(tables.$table.as_ref(), range.clone())
+            sorted(&tables.$table, range.clone())
         };
     }
     let (mut units, mut establishments, mut states, mut headcounts, mut company_headcounts, mut contributions, mut debits) = futures::try_join!(
@@ -127,7 +112,7 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
             plans: plans.take(siren),
             ccsf: ccsf.take(siren),
             // What Urssaf delivers is complete; the bulletin stands in where there is none of it.
-            proceedings: if tables.proceedings.is_some() { proceedings.take(siren) } else { bodacc::events(&notices.take(siren)) },
+            proceedings: if tables.proceedings.is_empty() { bodacc::events(&notices.take(siren)) } else { proceedings.take(siren) },
             consumptions: consumptions.take(siren),
             requests: requests.take(siren),
             payment_delays: payment_delays.take(siren),
@@ -147,18 +132,12 @@ impl<R: Record> Sorted<R> {
     }
 }
 
-async fn rows<R: Record>(table: Option<&Partition<Stored<R>>>, range: RangeInclusive<Siren>) -> Result<Sorted<R>, FeatureError>
+async fn sorted<R: Record>(state: &State<R>, range: RangeInclusive<Siren>) -> Result<Sorted<R>, FeatureError>
 where
     Stored<R>: TableRow,
 {
-    let mut all: Vec<R> = Vec::new();
-    if let Some(partition) = table {
-        let mut scan = partition.scan(Some(range))?;
-        while let Some(chunk) = scan.try_next().await? {
-            all.extend(chunk.into_iter().map(|stored| stored.row));
-        }
-    }
-    // A partition may be several sorted runs; a stable sort keeps the order of the files within a company.
-    all.sort_by_key(Record::siren);
-    Ok(Sorted(all.into_iter().peekable()))
+    let mut rows = state.rows(Some(range)).await?;
+    // A state may be several sorted runs; a stable sort keeps the order of the files within a company.
+    rows.sort_by_key(Record::siren);
+    Ok(Sorted(rows.into_iter().peekable()))
 }

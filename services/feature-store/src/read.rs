@@ -207,19 +207,16 @@ async fn freshness_of<R: Record>(lake: &Lake, batch: BatchKey) -> Result<SourceF
 where
     Stored<R>: TableRow,
 {
-    let table = lake.table::<Stored<R>>();
+    let state = lake.table::<Stored<R>>().state(batch).await?;
     let (mut rows, mut until): (u64, Option<NaiveDate>) = (0, None);
-    let partition = lake::as_of(&table.batches().await?, batch);
-    if let Some(partition) = partition {
-        let mut scan = table.scan(partition, None).await?;
-        while let Some(chunk) = scan.try_next().await? {
-            rows += chunk.len() as u64;
-            until = until.max(chunk.iter().map(|row| row.known_at).max());
-        }
+    let mut scan = state.scan(None)?;
+    while let Some(chunk) = scan.try_next().await? {
+        rows += chunk.len() as u64;
+        until = until.max(chunk.iter().map(|row| row.known_at).max());
     }
     Ok(SourceFreshness {
         source: R::SOURCE.name().to_owned(),
-        batch: partition.map(|batch| batch.to_string()).unwrap_or_default(),
+        batch: state.latest().map(|batch| batch.to_string()).unwrap_or_default(),
         rows,
         known_until: until.map(|day| day.to_string()).unwrap_or_default(),
     })

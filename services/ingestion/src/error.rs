@@ -23,6 +23,22 @@ pub enum IngestError {
     /// Nothing known of the batch.
     #[error("batch {0} was never imported: `sf batches list` shows those that were")]
     UnknownBatch(BatchKey),
+    /// A complement of a batch without a perimeter.
+    #[error("batch {batch} completes {parent}, which has no perimeter: import {parent} first")]
+    NoParent {
+        /// The complement.
+        batch: BatchKey,
+        /// What it completes.
+        parent: BatchKey,
+    },
+    /// What a delivery says about itself does not hold.
+    #[error("{file}: {problem}")]
+    Manifest {
+        /// Its manifest.
+        file: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A profile that does not exist.
     #[error("there is no profile '{0}': leave it empty, or ask for open-data")]
     Profile(String),
@@ -62,7 +78,8 @@ impl From<IngestError> for ServiceError {
         match error {
             IngestError::File { file, error } => Self::new(file_code(&error), message).with("file", file).with("line", "1"),
             IngestError::NoFiles(_) => Self::new(ErrorCode::NoFiles, message),
-            IngestError::UnknownBatch(_) => Self::new(ErrorCode::BatchNotFound, message),
+            IngestError::UnknownBatch(_) | IngestError::NoParent { .. } => Self::new(ErrorCode::BatchNotFound, message),
+            IngestError::Manifest { file, .. } => Self::new(ErrorCode::Manifest, message).with("file", file),
             IngestError::Profile(_) => Self::new(ErrorCode::InvalidArgument, message).with("field", "profile"),
             IngestError::Report { .. } => Self::new(ErrorCode::StorageCorrupt, message),
             IngestError::Lake(error) => error.into(),

@@ -119,7 +119,10 @@ impl Gates {
             found(
                 Gate::RowLoss,
                 true,
-                format!("{now} rows where the batch before had {then}: a loss of {}; the limit is {limit}", percent(loss)),
+                format!(
+                    "{now} rows where the batch before had {then}: a loss of {}; the limit is {limit}. If the file only adds to the earlier ones, say so: --flow",
+                    percent(loss)
+                ),
             );
         }
         if before.amount_cents != 0 {

@@ -1,26 +1,28 @@
 //! The import of a batch: each source parsed, judged and committed by itself, then the rejected lines, the perimeter and
 //! the report. Running it again replaces exactly what it wrote.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use api::ingestion::{FileReport, ImportBatchRequest, ImportReport};
 use domain::records::{AccountLink, Record};
-use domain::{BatchKey, Source};
+use domain::{BatchKey, Delivery, Source};
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use lake::tables::{RejectRow, Stored};
-use lake::{Lake, RawFile, TableRow, as_of};
+use lake::{Lake, RawFile, TableRow};
 use service_kit::error::{ErrorCode, ServiceError};
 use service_kit::operations::JobProgress;
-use sources::{AccountLinks, ParseReport, RowParser, detect};
+use sources::{AccountLinks, ParseReport, RowParser};
 
 use crate::Settings;
 use crate::error::{IngestError, file_code};
+use crate::files::{self, Files, Named};
 use crate::gates::{Finding, Gate, Measured};
 use crate::load::load;
 use crate::perimeter::{self, Profile};
+use crate::report::entry::{count, described, fail, unknown};
 use crate::{report, tables};
 
 /// An import of one batch.
@@ -35,34 +37,33 @@ pub struct Import<'a> {
     pub request: &'a ImportBatchRequest,
 }
 
-/// Files of a delivery: by source, and those of no source.
-struct Delivery {
-    by_source: BTreeMap<Source, Vec<(String, RawFile)>>,
-    unknown: Vec<(String, RawFile)>,
-}
-
 impl Import<'_> {
     /// Imports, and gives the report. Faults of files are in the report; an error means that nothing can be said.
     pub async fn run(&self, progress: &JobProgress) -> Result<ImportReport, IngestError> {
-        let delivery = self.delivery().await?;
-        let total = delivery.by_source.len() as u64 + 1;
+        let mut request = self.request.clone();
+        if !request.uri.is_empty() {
+            progress.set(0, 1, "sources", "copying the files");
+            request.file_names = files::copy(self.lake, self.batch, &request.uri).await?;
+        }
+        let delivered = Files::find(self.lake, self.batch, &request).await?;
+        let total = delivered.by_source.len() as u64 + 1;
         let mut files: Vec<FileReport> = Vec::new();
         let mut rejects: Vec<RejectRow> = Vec::new();
         let mut sources = BTreeSet::new();
         let mut links = None;
         // In the order of the sources: that of the accounts first, since it says whose the lines of the others are.
-        let present = Source::ALL.into_iter().filter_map(|source| Some((source, delivery.by_source.get(&source)?)));
+        let present = Source::ALL.into_iter().filter_map(|source| Some((source, delivered.by_source.get(&source)?)));
         for (done, (source, named)) in present.enumerate() {
             progress.set(done as u64, total, "sources", source.name());
             if source != Source::AdminUrssaf && links.is_none() {
                 links = Some(self.links().await?);
             }
-            let outcome = dispatch(source, self, named, links.clone().flatten()).await?;
+            let outcome = dispatch(source, self, named, delivered.delivery(source), links.clone().flatten()).await?;
             files.extend(outcome.files);
             rejects.extend(outcome.rejects);
             sources.insert(source.name().to_owned());
         }
-        files.extend(delivery.unknown.iter().map(|(name, file)| unknown(name, file)));
+        files.extend(delivered.unknown.iter().map(|(name, file)| unknown(name, file)));
         let mut report = ImportReport {
             batch: self.batch.to_string(),
             check_only: self.request.check_only,
@@ -76,37 +77,14 @@ impl Import<'_> {
         }
         progress.set(total - 1, total, "sources", "rejects and perimeter");
         self.store_rejects(&sources, rejects).await?;
-        if let Some(summary) = perimeter::compute(self.lake, self.batch, self.profile()?).await? {
+        if let Some(summary) = perimeter::compute(self.lake, self.batch, self.profile()?, self.settings.perimeter).await? {
             report.perimeter = summary.included;
             report.excluded = summary.excluded;
-            summary.basis.code().clone_into(&mut report.perimeter_basis);
+            summary.size.basis.code().clone_into(&mut report.perimeter_basis);
+            (report.perimeter_headcount, report.perimeter_months) = (summary.size.rule.headcount, summary.size.rule.months);
         }
         report::store(self.lake, self.batch, &mut report).await?;
         Ok(report)
-    }
-
-    /// The current files asked for, by source.
-    async fn delivery(&self) -> Result<Delivery, IngestError> {
-        let mut delivery = Delivery { by_source: BTreeMap::new(), unknown: Vec::new() };
-        for (name, file) in self.lake.raw().list(self.batch).await? {
-            if !self.request.file_names.is_empty() && !self.request.file_names.contains(&name) {
-                continue;
-            }
-            match detect(&name) {
-                Some(source) if self.wants(source) => delivery.by_source.entry(source).or_default().push((name, file)),
-                None if self.request.sources.is_empty() => delivery.unknown.push((name, file)),
-                // Not asked for: with --source, files of other sources and of none are left alone.
-                Some(_) | None => {}
-            }
-        }
-        if delivery.by_source.is_empty() && delivery.unknown.is_empty() {
-            return Err(IngestError::NoFiles(self.batch));
-        }
-        Ok(delivery)
-    }
-
-    fn wants(&self, source: Source) -> bool {
-        self.request.sources.is_empty() || self.request.sources.iter().any(|name| name == source.name())
     }
 
     /// Stores the rejected lines of the sources imported, beside those that other sources had.
@@ -132,24 +110,28 @@ impl Import<'_> {
     /// Whose the Urssaf accounts are, as of the batch; `None` when no delivery said so, as today's need not.
     /// Memory: one entry an account.
     async fn links(&self) -> Result<Option<Arc<AccountLinks>>, IngestError> {
-        let table = self.lake.table::<Stored<AccountLink>>();
-        let Some(found) = as_of(&table.batches().await?, self.batch) else { return Ok(None) };
-        let rows: Vec<Stored<AccountLink>> = table.scan(found, None).await?.try_concat().await?;
-        Ok(Some(Arc::new(rows.into_iter().map(|stored| stored.row).collect())))
+        let state = self.lake.table::<Stored<AccountLink>>().state(self.batch).await?;
+        Ok(if state.is_empty() { None } else { Some(Arc::new(state.rows(None).await?.into_iter().collect())) })
     }
 
     /// Imports the files of one source: all of them, or nothing.
-    async fn source<P: RowParser>(&self, named: &[(String, RawFile)], links: Option<Arc<AccountLinks>>) -> Result<Outcome, IngestError>
+    async fn source<P: RowParser>(
+        &self,
+        named: &[Named],
+        delivery: Delivery,
+        links: Option<Arc<AccountLinks>>,
+    ) -> Result<Outcome, IngestError>
     where
         Stored<P::Row>: TableRow,
     {
         let table = self.lake.table::<Stored<P::Row>>();
-        let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch)) };
+        let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch).with_delivery(delivery)) };
         let mut outcome = Outcome::default();
         let mut measured = Measured::default();
         for (name, file) in named {
             let start = Instant::now();
             let mut entry = described(name, P::Row::SOURCE.name(), file);
+            delivery.name().clone_into(&mut entry.delivery);
             match load::<P>(self.lake, self.batch, name, &self.settings.time_rules, links.clone(), writer.as_mut()).await {
                 Ok(loaded) => {
                     count(&mut entry, &loaded.report);
@@ -173,7 +155,7 @@ impl Import<'_> {
             // Dropping the writer leaves the rows of earlier imports as they are.
             return Ok(outcome.all("unchanged"));
         }
-        let before = report::before(self.lake, self.batch, P::Row::SOURCE).await?;
+        let before = report::before(self.lake, self.batch, P::Row::SOURCE, delivery).await?;
         let (refusals, warnings): (Vec<_>, Vec<_>) =
             self.settings.gates.judge(measured, before).into_iter().partition(|found| found.refuses);
         let (overridden, refusals): (Vec<_>, Vec<_>) = refusals.into_iter().partition(|found| self.overrides(found.gate));
@@ -222,53 +204,11 @@ impl Outcome {
 fn dispatch<'a>(
     source: Source,
     import: &'a Import<'_>,
-    named: &'a [(String, RawFile)],
+    named: &'a [Named],
+    delivery: Delivery,
     links: Option<Arc<AccountLinks>>,
 ) -> BoxFuture<'a, Result<Outcome, IngestError>> {
-    tables::dispatch!(source, Parser => import.source::<Parser>(named, links).boxed())
-}
-
-fn described(name: &str, source: &str, file: &RawFile) -> FileReport {
-    FileReport {
-        file_name: name.to_owned(),
-        source: source.to_owned(),
-        sha256: file.sha256.clone(),
-        bytes: file.size,
-        ..FileReport::default()
-    }
-}
-
-fn unknown(name: &str, file: &RawFile) -> FileReport {
-    FileReport {
-        outcome: "unknown".to_owned(),
-        error_code: ErrorCode::UnknownFile.as_str().to_owned(),
-        error_message: format!("{name}: the name is that of no source; rename it as its producer does, or remove it from the delivery"),
-        ..described(name, "", file)
-    }
-}
-
-fn fail(entry: &mut FileReport, error: &IngestError) {
-    let code = match error {
-        IngestError::File { error, .. } => file_code(error),
-        _ => ErrorCode::Internal,
-    };
-    code.as_str().clone_into(&mut entry.error_code);
-    entry.error_message = error.to_string();
-}
-
-fn count(entry: &mut FileReport, report: &ParseReport) {
-    entry.lines_parsed = report.lines;
-    entry.lines_valid = report.valid;
-    entry.lines_rejected = report.rejections();
-    entry.lines_skipped = report.skips();
-    entry.rows = report.rows;
-    entry.amount_cents = report.amount.0;
-    if let Some((first, last)) = report.days {
-        (entry.first_day, entry.last_day) = (first.to_string(), last.to_string());
-    }
-    entry.rejected_by_reason = report.rejected.iter().map(|(reason, count)| (reason.code().to_owned(), *count)).collect();
-    entry.skipped_by_reason = report.skipped.iter().map(|(reason, count)| (reason.code().to_owned(), *count)).collect();
-    entry.warnings = report.warnings.iter().map(|(warning, count)| (warning.code().to_owned(), *count)).collect();
+    tables::dispatch!(source, Parser => import.source::<Parser>(named, delivery, links).boxed())
 }
 
 /// A batch key of a request.

@@ -6,20 +6,24 @@
 
 pub mod diff;
 pub mod error;
+pub mod files;
 pub mod gates;
 pub mod import;
 mod load;
+pub mod manifest;
 pub mod perimeter;
 pub mod preview;
 pub mod report;
 mod service;
 mod tables;
+pub mod upload;
 
 use std::sync::Arc;
 
 use api::ingestion::ingestion_service_server::{IngestionServiceServer, SERVICE_NAME};
 use api::ingestion::{ImportBatchRequest, ImportReport};
 use domain::time_rules::TimeRules;
+use panel::perimeter::SizeRule;
 use serde::{Deserialize, Serialize};
 use service_kit::Context;
 use service_kit::error::ServiceError;
@@ -29,6 +33,7 @@ use tonic::service::RoutesBuilder;
 
 use crate::gates::Gates;
 use crate::import::{Import, checked_batch};
+use crate::upload::Uploads;
 
 /// The job of an import.
 pub const IMPORT: Kind = Kind { service: "ingestion", name: "import", response: "signauxfaibles.ingestion.v1.ImportReport" };
@@ -41,6 +46,10 @@ pub struct Settings {
     pub gates: Gates,
     /// When rows become known.
     pub time_rules: TimeRules,
+    /// How large a company must be to be followed.
+    pub perimeter: SizeRule,
+    /// Limits of uploads.
+    pub uploads: Uploads,
 }
 
 /// The ingestion service.
@@ -51,7 +60,7 @@ impl Service for IngestionProcess {
     const NAMES: &'static [&'static str] = &[SERVICE_NAME];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
-        let (lake, settings) = (context.lake.clone(), Arc::new(settings));
+        let (lake, uploads, settings) = (context.lake.clone(), settings.uploads.clone(), Arc::new(settings));
         context.jobs.register(IMPORT, move |request: ImportBatchRequest, progress: JobProgress| {
             let (lake, settings) = (lake.clone(), settings.clone());
             async move {
@@ -60,7 +69,7 @@ impl Service for IngestionProcess {
                 Ok(report)
             }
         });
-        routes.add_service(IngestionServiceServer::new(service::Ingestion { context: context.clone() }));
+        routes.add_service(IngestionServiceServer::new(service::Ingestion { context: context.clone(), uploads }));
         Ok(())
     }
 }

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use domain::records::{CompanyHeadcount, Establishment, FilterEntry, LegalUnit};
 use domain::{BatchKey, Month, Siren};
 use futures::TryStreamExt;
-use lake::tables::{PerimeterRow, Stored, Table};
-use lake::{Lake, LakeError, TableRow, as_of};
-use panel::perimeter::{Facts, HEADCOUNT, SizeBasis, counts, enough_by_band};
+use lake::tables::{PerimeterRow, Stored};
+use lake::{Lake, LakeError};
+use panel::perimeter::{Facts, Size, SizeBasis, SizeRule};
+
+use crate::error::IngestError;
 
 /// Which files a delivery is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ impl Profile {
 /// How many companies are in, and why the others are out.
 pub struct Summary {
     /// What it was made from.
-    pub basis: SizeBasis,
+    pub size: Size,
     /// Companies in.
     pub included: u64,
     /// Companies out, by reason.
@@ -41,88 +43,97 @@ pub struct Summary {
 
 type Companies = HashMap<Siren, Facts>;
 
-/// Computes and stores the perimeter from the state of the sources as of the batch. `None` when nothing says how large
-/// companies are. Memory: one entry a company.
-pub async fn compute(lake: &Lake, batch: BatchKey, profile: Profile) -> Result<Option<Summary>, LakeError> {
-    let Some((basis, mut companies)) = sized(lake, batch, profile).await? else { return Ok(None) };
-    each(&lake.table::<Stored<LegalUnit>>(), batch, |row| {
-        if let Some(facts) = companies.get_mut(&row.siren()) {
-            facts.legal_unit(&row.row);
+/// Computes and stores the perimeter of a batch. `None` when nothing says how large companies are.
+///
+/// A batch that completes another has its perimeter (`domain/ingestion.md` §2.1); the others have one of their own, from the
+/// state of the sources as of the batch. Memory: one entry a company.
+pub async fn compute(lake: &Lake, batch: BatchKey, profile: Profile, rule: SizeRule) -> Result<Option<Summary>, IngestError> {
+    if let Some(parent) = batch.parent() {
+        return inherit(lake, batch, parent).await.map(Some);
+    }
+    let Some((basis, mut companies)) = sized(lake, batch, profile, rule).await? else { return Ok(None) };
+    let unit = |row: LegalUnit| {
+        if let Some(facts) = companies.get_mut(&row.siren) {
+            facts.legal_unit(&row);
         }
-    })
-    .await?;
-    each(&lake.table::<Stored<Establishment>>(), batch, |row| {
-        if let Some(facts) = companies.get_mut(&row.siren()) {
-            facts.establishment(&row.row);
+    };
+    lake.table::<Stored<LegalUnit>>().state(batch).await?.each(unit).await?;
+    let establishment = |row: Establishment| {
+        if let Some(facts) = companies.get_mut(&row.siret.siren()) {
+            facts.establishment(&row);
         }
-    })
-    .await?;
-    store(lake, batch, basis, companies).await.map(Some)
+    };
+    lake.table::<Stored<Establishment>>().state(batch).await?.each(establishment).await?;
+
+    let row = |(siren, facts): (Siren, Facts)| {
+        let exclusion = facts.exclusion();
+        let reason = exclusion.map(|why| why.code().to_owned()).unwrap_or_default();
+        let (headcount, months) = (rule.headcount, rule.months);
+        PerimeterRow { siren, included: exclusion.is_none(), reason, basis: basis.code().to_owned(), headcount, months }
+    };
+    let mut rows: Vec<PerimeterRow> = companies.into_iter().map(row).collect();
+    rows.sort_unstable_by_key(|row| row.siren);
+    store(lake, batch, Size { basis, rule }, rows).await.map(Some)
+}
+
+/// Gives a batch the perimeter of the one that it completes.
+async fn inherit(lake: &Lake, batch: BatchKey, parent: BatchKey) -> Result<Summary, IngestError> {
+    let rows: Vec<PerimeterRow> = lake.table::<PerimeterRow>().scan(parent, None).await?.try_concat().await?;
+    let first = rows.first().ok_or(IngestError::NoParent { batch, parent })?;
+    let basis = SizeBasis::from_code(&first.basis);
+    let basis = basis.ok_or_else(|| IngestError::Internal(format!("the perimeter of {parent} has the unknown basis '{}'", first.basis)))?;
+    let rule = SizeRule { headcount: first.headcount, months: first.months };
+    store(lake, batch, Size { basis, rule }, rows).await
 }
 
 /// The companies whose size is known, and what says it. A filter counts for its own batch only (`domain/ingestion.md` §1.14).
-async fn sized(lake: &Lake, batch: BatchKey, profile: Profile) -> Result<Option<(SizeBasis, Companies)>, LakeError> {
+async fn sized(lake: &Lake, batch: BatchKey, profile: Profile, rule: SizeRule) -> Result<Option<(SizeBasis, Companies)>, LakeError> {
     let filter = lake.table::<Stored<FilterEntry>>();
     if filter.batches().await?.contains(&batch) {
         let mut companies = Companies::new();
-        each(&filter, batch, |row| {
-            companies.insert(row.siren(), Facts::new(true));
-        })
-        .await?;
+        let followed = |row: FilterEntry| {
+            companies.insert(row.siren, Facts::new(true));
+        };
+        filter.state(batch).await?.each(followed).await?;
         return Ok(Some((SizeBasis::Filter, companies)));
     }
     match profile {
-        Profile::Full => Ok(by_headcount(lake, batch).await?.map(|companies| (SizeBasis::Headcount, companies))),
+        Profile::Full => Ok(by_headcount(lake, batch, rule).await?.map(|companies| (SizeBasis::Headcount, companies))),
         Profile::OpenData => {
             let mut companies = Companies::new();
-            let units = lake.table::<Stored<LegalUnit>>();
             // Employers only: a company without a band is no reason to keep an entry.
-            each(&units, batch, |row| {
-                if row.row.headcount_band.is_some() {
-                    companies.insert(row.siren(), Facts::new(enough_by_band(&row.row)));
+            let employer = |row: LegalUnit| {
+                if row.headcount_band.is_some() {
+                    companies.insert(row.siren, Facts::new(rule.enough_by_band(&row)));
                 }
-            })
-            .await?;
+            };
+            lake.table::<Stored<LegalUnit>>().state(batch).await?.each(employer).await?;
             Ok((!companies.is_empty()).then_some((SizeBasis::HeadcountBands, companies)))
         }
     }
 }
 
-async fn by_headcount(lake: &Lake, batch: BatchKey) -> Result<Option<Companies>, LakeError> {
-    let headcounts = lake.table::<Stored<CompanyHeadcount>>();
+async fn by_headcount(lake: &Lake, batch: BatchKey, rule: SizeRule) -> Result<Option<Companies>, LakeError> {
+    let headcounts = lake.table::<Stored<CompanyHeadcount>>().state(batch).await?;
+    if headcounts.is_empty() {
+        return Ok(None);
+    }
     let mut last: Option<Month> = None;
     let mut reached: HashMap<Siren, Vec<Month>> = HashMap::new();
-    let found = each(&headcounts, batch, |Stored { row, .. }| {
+    let headcount = |row: CompanyHeadcount| {
         last = last.max(Some(row.month));
         let months = reached.entry(row.siren).or_default();
-        if row.headcount >= HEADCOUNT {
+        if row.headcount >= rule.headcount {
             months.push(row.month);
         }
-    })
-    .await?;
-    let enough = |months: &[Month]| last.is_some_and(|last| months.iter().any(|month| counts(*month, last)));
-    Ok(found.then(|| reached.into_iter().map(|(siren, months)| (siren, Facts::new(enough(&months)))).collect()))
-}
-
-/// Calls `take` with each row of a table as of a batch; `false` when there is none.
-async fn each<R: TableRow>(table: &Table<R>, batch: BatchKey, mut take: impl FnMut(R)) -> Result<bool, LakeError> {
-    let Some(partition) = as_of(&table.batches().await?, batch) else { return Ok(false) };
-    let mut scan = table.scan(partition, None).await?;
-    while let Some(rows) = scan.try_next().await? {
-        rows.into_iter().for_each(&mut take);
-    }
-    Ok(true)
-}
-
-async fn store(lake: &Lake, batch: BatchKey, basis: SizeBasis, companies: Companies) -> Result<Summary, LakeError> {
-    let mut summary = Summary { basis, included: 0, excluded: HashMap::new() };
-    let row = |(siren, facts): (Siren, Facts)| {
-        let exclusion = facts.exclusion();
-        let reason = exclusion.map(|why| why.code().to_owned()).unwrap_or_default();
-        PerimeterRow { siren, included: exclusion.is_none(), reason, basis: basis.code().to_owned() }
     };
-    let mut rows: Vec<PerimeterRow> = companies.into_iter().map(row).collect();
-    rows.sort_unstable_by_key(|row| row.siren);
+    headcounts.each(headcount).await?;
+    let enough = |months: &[Month]| last.is_some_and(|last| months.iter().any(|month| rule.counts(*month, last)));
+    Ok(Some(reached.into_iter().map(|(siren, months)| (siren, Facts::new(enough(&months)))).collect()))
+}
+
+async fn store(lake: &Lake, batch: BatchKey, size: Size, rows: Vec<PerimeterRow>) -> Result<Summary, IngestError> {
+    let mut summary = Summary { size, included: 0, excluded: HashMap::new() };
     for row in &rows {
         if row.included {
             summary.included += 1;

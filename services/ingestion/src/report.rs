@@ -1,7 +1,9 @@
 //! Reports of imports: immutable documents, the last one of a batch named by a pointer.
 
-use api::ingestion::{BatchSummary, ImportReport};
-use domain::{BatchKey, Source, dates};
+pub(crate) mod entry;
+
+use api::ingestion::{BatchSummary, FileReport, ImportReport};
+use domain::{BatchKey, Delivery, Source, dates};
 use lake::Lake;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,13 +40,15 @@ pub async fn find(lake: &Lake, batch: BatchKey) -> Result<Option<ImportReport>, 
     serde_json::from_slice(&bytes).map(Some).map_err(|error| IngestError::Report { batch, reason: error.to_string() })
 }
 
-/// What a source was in the latest batch before this one that committed it; `None` when there is none.
-pub async fn before(lake: &Lake, batch: BatchKey, source: Source) -> Result<Option<Measured>, IngestError> {
+/// What a source was in the latest batch before this one that committed it in the same way: a flow is compared with a flow.
+/// `None` when there is none.
+pub async fn before(lake: &Lake, batch: BatchKey, source: Source, delivery: Delivery) -> Result<Option<Measured>, IngestError> {
     let mut earlier: Vec<BatchKey> = batches(lake).await?.into_iter().filter(|other| *other < batch).collect();
     earlier.sort_unstable();
     for batch in earlier.into_iter().rev() {
         let Some(report) = find(lake, batch).await? else { continue };
-        let files = report.files.iter().filter(|file| file.source == source.name() && file.outcome == "committed");
+        let same = |file: &&FileReport| file.source == source.name() && file.delivery == delivery.name() && file.outcome == "committed";
+        let files = report.files.iter().filter(same);
         let measured = files.fold(None, |sum: Option<Measured>, file| {
             let sum = sum.unwrap_or_default();
             Some(Measured {

@@ -3,8 +3,9 @@
 use api::google::longrunning::Operation;
 use api::ingestion::ingestion_service_server::IngestionService;
 use api::ingestion::{
-    DiffBatchesRequest, GetImportReportRequest, ImportBatchRequest, ImportReport, ListBatchesRequest, ListBatchesResponse, PerimeterEntry,
-    Reject, SourceDiff, StreamPerimeterRequest, StreamRejectsRequest, UploadFileRequest, UploadFileResponse,
+    DiffBatchesRequest, GetImportReportRequest, GetUploadRequest, ImportBatchRequest, ImportReport, ListBatchesRequest,
+    ListBatchesResponse, PerimeterEntry, Reject, SourceDiff, StreamPerimeterRequest, StreamRejectsRequest, Upload as UploadStatus,
+    UploadFileRequest, UploadFileResponse,
 };
 use domain::{Siren, Source};
 use futures::stream::BoxStream;
@@ -17,12 +18,15 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::error::IngestError;
 use crate::gates::Gate;
 use crate::import::checked_batch;
+use crate::upload::{Upload, Uploads};
 use crate::{IMPORT, diff, report};
 
 /// The service.
 pub struct Ingestion {
     /// Storage and jobs.
     pub context: Context,
+    /// Limits of uploads.
+    pub uploads: Uploads,
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> Status {
@@ -46,16 +50,22 @@ impl IngestionService for Ingestion {
             .await?
             .and_then(|first| first.header)
             .ok_or_else(|| invalid("header", "the first message names the batch and the file"))?;
-        let batch = checked_batch(&header.batch)?;
-        let data = pieces.map_ok(|piece| piece.data);
-        let file = self.context.lake.raw().put(batch, &header.file_name, data).await.map_err(status)?;
+        let upload = Upload::new(&self.context.lake, &self.uploads, &header)?;
+        let file = upload.take(pieces.map_ok(|piece| piece.data)).await?;
         Ok(Response::new(UploadFileResponse { size: file.size, sha256: file.sha256 }))
+    }
+
+    async fn get_upload(&self, request: Request<GetUploadRequest>) -> Result<Response<UploadStatus>, Status> {
+        let header = request.into_inner().header.ok_or_else(|| invalid("header", "the header names the batch and the file"))?;
+        let progress = Upload::new(&self.context.lake, &self.uploads, &header)?.progress().await?;
+        Ok(Response::new(UploadStatus { received: progress.received, complete: progress.complete }))
     }
 
     async fn import_batch(&self, request: Request<ImportBatchRequest>) -> Result<Response<Operation>, Status> {
         let request = request.into_inner();
         let batch = checked_batch(&request.batch)?;
         checked_sources(&request.sources)?;
+        checked_sources(&request.flows)?;
         for name in &request.allow_gates {
             Gate::from_name(name).ok_or_else(|| {
                 let known = Gate::ALL.map(Gate::name).join(", ");

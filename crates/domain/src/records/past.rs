@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 
-use super::{Record, Text};
-use crate::time_rules::{ALWAYS_KNOWN, TimeRules};
-use crate::{Cents, Siren, Source};
+use super::Text;
+use crate::time_rules::ALWAYS_KNOWN;
+use crate::{Cents, Siren};
 
 /// `diane`: accounts of a year filed with the courts, as Bureau van Dijk computed them, 2018 to 2023.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +68,7 @@ pub struct CompanyAccounts {
     /// Couverture du chiffre d'affaires par le fonds de roulement, days.
     pub working_capital_days: Option<f64>,
 }
-record!(CompanyAccounts, Diane, |row| row.siren, |row, rules| rules.accounts(row.closed_on), |row| Some(row.closed_on));
+record!(CompanyAccounts, Diane, |row| row.siren, (Siren, i32): |row| (row.siren, row.year), |row, rules| rules.accounts(row.closed_on), |row| Some(row.closed_on));
 
 /// `bdf`: ratios of Banque de France about accounts of a year, 2018 to 2023.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,7 @@ pub struct BankRatios {
     /// Poids des frais financiers, %.
     pub financial_costs_share: Option<f64>,
 }
-record!(BankRatios, Bdf, |row| row.siren, |row, rules| rules.accounts(row.closed_on), |row| Some(row.closed_on));
+record!(BankRatios, Bdf, |row| row.siren, (Siren, i32): |row| (row.siren, row.year), |row, rules| rules.accounts(row.closed_on), |row| Some(row.closed_on));
 
 /// `ellisphere`: a subsidiary (filiale) and the head of its group *at delivery*; its file bears no date, 2021 to 2025.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,4 +124,4 @@ pub struct GroupLink {
     /// Identifier of the subsidiary in the database of Ellisphere.
     pub reference: Text,
 }
-record!(GroupLink, Ellisphere, |row| row.siren, |_, _| ALWAYS_KNOWN, |_| None);
+record!(GroupLink, Ellisphere, |row| row.siren, (Siren, Text): |row| (row.siren, row.group_code.clone()), |_, _| ALWAYS_KNOWN, |_| None);

@@ -27,7 +27,7 @@ pub struct DynamicTable {
 impl DynamicTable {
     /// The table of this name. The schema matters for writing only.
     pub fn new(lake: &Lake, name: &str, schema: SchemaRef) -> Self {
-        Self { log: Log::new(lake.clone(), name), schema }
+        Self { log: Log::new(lake.clone(), name, false), schema }
     }
 
     /// Starts to replace the rows of a batch. Nothing changes until [`DynamicWriter::commit`].
@@ -38,7 +38,7 @@ impl DynamicTable {
 
     /// Batches that have rows, oldest first.
     pub async fn batches(&self) -> Result<Vec<BatchKey>> {
-        self.log.batches().await
+        Ok(self.log.batches().await?.into_keys().collect())
     }
 
     /// Version of the table; `None` when it was never written.

@@ -1,6 +1,6 @@
 //! The log of a Delta table: which files a batch has, and the one commit that replaces them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
-use domain::BatchKey;
+use domain::{BatchKey, Delivery};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -25,8 +25,10 @@ use crate::error::{LakeError, Result};
 use crate::parquet_io::{Encoded, ParquetFile};
 use crate::root::Lake;
 
-/// Column of the partition.
-const PARTITION: &str = "batch";
+/// Partition column of every table.
+const BATCH: &str = "batch";
+/// Partition column of the tables whose rows are delivered: `stock` or `flow`.
+const DELIVERY: &str = "delivery";
 /// Times that a commit is tried again when another writer was first.
 const TRIES: u32 = 20;
 /// Files opened at a time.
@@ -37,18 +39,26 @@ const OPENING: usize = 8;
 pub(super) struct Log {
     lake: Lake,
     name: String,
+    /// Whether the table has the column [`DELIVERY`].
+    delivered: bool,
 }
 
 /// A file named by the log.
 struct Named {
+    batch: BatchKey,
+    delivery: Delivery,
     path: String,
     size: u64,
     remove: Remove,
 }
 
 impl Log {
-    pub(super) fn new(lake: Lake, name: &str) -> Self {
-        Self { lake, name: name.to_owned() }
+    pub(super) fn new(lake: Lake, name: &str, delivered: bool) -> Self {
+        Self { lake, name: name.to_owned(), delivered }
+    }
+
+    fn partition_columns(&self) -> &'static [&'static str] {
+        if self.delivered { &[BATCH, DELIVERY] } else { &[BATCH] }
     }
 
     pub(super) fn error(&self, error: impl Display) -> LakeError {
@@ -84,7 +94,7 @@ impl Log {
         let created = CreateBuilder::new()
             .with_log_store(self.store()?)
             .with_columns(schema.fields().cloned())
-            .with_partition_columns([PARTITION])
+            .with_partition_columns(self.partition_columns().iter().copied())
             .with_save_mode(SaveMode::Ignore)
             .await;
         // Another writer may have created it in between.
@@ -95,25 +105,33 @@ impl Log {
     }
 
     /// The files of a batch, or of all, in the order of their writing.
-    async fn files(&self, table: &DeltaTable, batch: Option<BatchKey>) -> Result<Vec<(BatchKey, Named)>> {
+    async fn files(&self, table: &DeltaTable, batch: Option<BatchKey>) -> Result<Vec<Named>> {
         let mut views = table.get_active_add_actions_by_partitions(&[]);
         let mut files = Vec::new();
         while let Some(view) = views.try_next().await.map_err(|error| self.error(error))? {
-            let partition = view.partition_values_map().remove(PARTITION).flatten().unwrap_or_default();
-            let partition: BatchKey = partition.parse().map_err(|error| LakeError::corrupt(format!("tables/{}", self.name), error))?;
-            if batch.is_none_or(|batch| batch == partition) {
-                let size = view.size().max(0).cast_unsigned();
-                files.push((partition, Named { path: view.path().to_string(), size, remove: view.remove_action(true) }));
+            let mut values = view.partition_values_map();
+            let mut value = |column| values.remove(column).flatten().unwrap_or_default();
+            let corrupt = |what: &dyn Display| LakeError::corrupt(format!("tables/{}", self.name), what);
+            let found: BatchKey = value(BATCH).parse().map_err(|error| corrupt(&error))?;
+            let delivery = if self.delivered {
+                let name = value(DELIVERY);
+                Delivery::from_name(&name).ok_or_else(|| corrupt(&format!("a delivery is stock or flow, not '{name}'")))?
+            } else {
+                Delivery::Stock
+            };
+            if batch.is_none_or(|batch| batch == found) {
+                let (path, size) = (view.path().to_string(), view.size().max(0).cast_unsigned());
+                files.push(Named { batch: found, delivery, path, size, remove: view.remove_action(true) });
             }
         }
-        files.sort_by(|a, b| a.1.path.cmp(&b.1.path));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
 
-    pub(super) async fn batches(&self) -> Result<Vec<BatchKey>> {
-        let Some(table) = self.open().await? else { return Ok(Vec::new()) };
-        let batches: BTreeSet<BatchKey> = self.files(&table, None).await?.into_iter().map(|(batch, _)| batch).collect();
-        Ok(batches.into_iter().collect())
+    /// Batches that have rows, oldest first, and how they were delivered.
+    pub(super) async fn batches(&self) -> Result<BTreeMap<BatchKey, Delivery>> {
+        let Some(table) = self.open().await? else { return Ok(BTreeMap::new()) };
+        Ok(self.files(&table, None).await?.into_iter().map(|file| (file.batch, file.delivery)).collect())
     }
 
     pub(super) async fn version(&self) -> Result<Option<i64>> {
@@ -124,7 +142,7 @@ impl Log {
     /// first. `info` is what the commit says about itself, for people. Now and then the commit also writes a checkpoint, so
     /// that opening the table does not read its whole past.
     pub(super) async fn replace(&self, schema: &Schema, batch: BatchKey, added: &[Add], info: &Map<String, Value>) -> Result<i64> {
-        let schema = self.with_partition(schema)?;
+        let schema = self.with_partitions(schema)?;
         let write = Uuid::now_v7().simple().to_string();
         let mut metadata =
             HashMap::from([("batch".to_owned(), Value::from(batch.to_string())), ("write".to_owned(), Value::from(&*write))]);
@@ -140,12 +158,12 @@ impl Log {
             if let Some(schema) = merged(&state.schema(), &schema).map_err(|error| self.error(error))? {
                 actions.push(Action::Metadata(state.metadata().clone().with_schema(&schema).map_err(|error| self.error(error))?));
             }
-            actions.extend(self.files(&table, Some(batch)).await?.into_iter().map(|(_, file)| Action::Remove(file.remove)));
+            actions.extend(self.files(&table, Some(batch)).await?.into_iter().map(|file| Action::Remove(file.remove)));
             actions.extend(added.iter().cloned().map(Action::Add));
             let operation = DeltaOperation::Write {
                 mode: SaveMode::Overwrite,
-                partition_by: Some(vec![PARTITION.to_owned()]),
-                predicate: Some(format!("{PARTITION} = '{batch}'")),
+                partition_by: Some(self.partition_columns().iter().map(|&column| column.to_owned()).collect()),
+                predicate: Some(format!("{BATCH} = '{batch}'")),
             };
             // No retry inside: the files to remove must be read anew after a conflict.
             let properties = CommitProperties::default().with_metadata(metadata.clone()).with_max_retries(0);
@@ -176,15 +194,18 @@ impl Log {
         }
     }
 
-    fn with_partition(&self, schema: &Schema) -> Result<StructType> {
-        let partition = Field::new(PARTITION, DataType::Utf8, false);
-        let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).chain([partition]).collect();
+    fn with_partitions(&self, schema: &Schema) -> Result<StructType> {
+        let partitions = self.partition_columns().iter().map(|column| Field::new(*column, DataType::Utf8, false));
+        let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).chain(partitions).collect();
         (&Schema::new(fields)).try_into_kernel().map_err(|error| self.error(error))
     }
 
     /// Writes a file of a batch; no reader sees it until a commit names it.
-    pub(super) async fn put(&self, batch: BatchKey, file: Encoded) -> Result<Add> {
-        let path = format!("{PARTITION}={batch}/part-{}.parquet", Uuid::now_v7().simple());
+    pub(super) async fn put(&self, batch: BatchKey, delivery: Delivery, file: Encoded) -> Result<Add> {
+        let values = [(BATCH, batch.to_string()), (DELIVERY, delivery.name().to_owned())];
+        let values = &values[..self.partition_columns().len()];
+        let folders: Vec<String> = values.iter().map(|(column, value)| format!("{column}={value}")).collect();
+        let path = format!("{}/part-{}.parquet", folders.join("/"), Uuid::now_v7().simple());
         let size = file.bytes.len() as i64;
         let mut stats = serde_json::json!({"numRecords": file.rows});
         if let Some((low, high)) = &file.sirens {
@@ -195,7 +216,7 @@ impl Log {
         self.lake.inner.store.put(&self.path(&path), file.bytes.into()).await?;
         Ok(Add {
             path,
-            partition_values: HashMap::from([(PARTITION.to_owned(), Some(batch.to_string()))]),
+            partition_values: values.iter().map(|(column, value)| ((*column).to_owned(), Some(value.clone()))).collect(),
             size,
             modification_time: chrono::Utc::now().timestamp_millis(),
             data_change: true,
@@ -212,7 +233,7 @@ impl Log {
     pub(super) async fn partition(&self, batch: BatchKey) -> Result<Vec<ParquetFile>> {
         let Some(table) = self.open().await? else { return Ok(Vec::new()) };
         let files = self.files(&table, Some(batch)).await?;
-        let open = files.into_iter().map(|(_, file)| ParquetFile::open(self.lake.inner.store.clone(), self.path(&file.path), file.size));
+        let open = files.into_iter().map(|file| ParquetFile::open(self.lake.inner.store.clone(), self.path(&file.path), file.size));
         futures::stream::iter(open).buffered(OPENING).try_collect().await
     }
 }

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::Schema;
 use deltalake_core::kernel::Add;
-use domain::BatchKey;
+use domain::{BatchKey, Delivery};
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
@@ -14,6 +14,7 @@ use crate::parquet_io::Encoded;
 pub(super) struct Staging {
     log: Log,
     batch: BatchKey,
+    delivery: Delivery,
     files: Vec<Add>,
     info: Map<String, Value>,
     /// Rows were taken from the caller and are not in a file yet. Stays so when encoding or writing fails, or is given up in
@@ -25,7 +26,11 @@ pub(super) struct Staging {
 
 impl Staging {
     pub(super) fn new(log: Log, batch: BatchKey) -> Self {
-        Self { log, batch, files: Vec::new(), info: Map::new(), owing: false, pending: None }
+        Self { log, batch, delivery: Delivery::Stock, files: Vec::new(), info: Map::new(), owing: false, pending: None }
+    }
+
+    pub(super) fn set_delivery(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
     }
 
     pub(super) fn describe(&mut self, name: &str, value: impl Into<Value>) {
@@ -38,10 +43,10 @@ impl Staging {
         self.settle().await?;
         self.check()?;
         self.owing = true;
-        let (log, batch) = (self.log.clone(), self.batch);
+        let (log, batch, delivery) = (self.log.clone(), self.batch, self.delivery);
         self.pending = Some(tokio::spawn(async move {
             let file = tokio::task::spawn_blocking(encode).await.map_err(|error| log.error(error))??;
-            log.put(batch, file).await
+            log.put(batch, delivery, file).await
         }));
         Ok(())
     }
@@ -67,7 +72,7 @@ impl Staging {
     pub(super) async fn put(&mut self, file: Encoded) -> Result<()> {
         self.check()?;
         self.owing = true;
-        self.files.push(self.log.put(self.batch, file).await?);
+        self.files.push(self.log.put(self.batch, self.delivery, file).await?);
         self.owing = false;
         Ok(())
     }

@@ -16,6 +16,8 @@ fn row(siren: u32, reason: &str) -> PerimeterRow {
         included: reason.is_empty(),
         reason: reason.to_owned(),
         basis: String::new(),
+        headcount: 10,
+        months: 36,
     }
 }
 

@@ -323,7 +323,14 @@ fn sources_of_the_past(seen: &mut BTreeSet<&'static str>) {
 
 #[test]
 fn columns_that_do_not_fit_are_told() {
-    let rows = [PerimeterRow { siren: siret().siren(), included: true, reason: String::new(), basis: "headcount".into() }];
+    let rows = [PerimeterRow {
+        siren: siret().siren(),
+        included: true,
+        reason: String::new(),
+        basis: "headcount".into(),
+        headcount: 10,
+        months: 36,
+    }];
     let batch = PerimeterRow::encode(&rows).unwrap();
     assert_eq!(PerimeterRow::decode(&batch).unwrap(), rows);
     let error = PerimeterRow::decode(&batch.project(&[0, 1]).unwrap()).unwrap_err().to_string();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use domain::records::{Establishment, LegalUnit};
 use domain::{AlertLevel, BatchKey, Department, Siren};
-use futures::TryStreamExt;
 use lake::Lake;
 use lake::tables::Stored;
 use online_store::{Published, VectorBlob, snapshot};
@@ -132,29 +131,21 @@ struct Identity {
 /// Names and head offices of these companies, as of the batch.
 async fn identities(lake: &Lake, batch: BatchKey, vectors: &[(Siren, Vec<f32>)]) -> Result<HashMap<Siren, Identity>, ScoringError> {
     let mut identities: HashMap<Siren, Identity> = vectors.iter().map(|(siren, _)| (*siren, Identity::default())).collect();
-    let units = lake.table::<Stored<LegalUnit>>();
-    if let Some(partition) = lake::as_of(&units.batches().await?, batch) {
-        let mut scan = units.scan(partition, None).await?;
-        while let Some(rows) = scan.try_next().await? {
-            for Stored { row, .. } in rows {
-                if let Some(identity) = identities.get_mut(&row.siren) {
-                    identity.name = row.display_name();
-                    identity.naf = row.naf.map(|naf| naf.to_string()).unwrap_or_default();
-                }
-            }
+    let units = lake.table::<Stored<LegalUnit>>().state(batch).await?;
+    let named = |unit: LegalUnit| {
+        if let Some(identity) = identities.get_mut(&unit.siren) {
+            identity.name = unit.display_name();
+            identity.naf = unit.naf.map(|naf| naf.to_string()).unwrap_or_default();
         }
-    }
-    let establishments = lake.table::<Stored<Establishment>>();
-    if let Some(partition) = lake::as_of(&establishments.batches().await?, batch) {
-        let mut scan = establishments.scan(partition, None).await?;
-        while let Some(rows) = scan.try_next().await? {
-            for Stored { row, .. } in rows.into_iter().filter(|row| row.row.head_office) {
-                if let Some(identity) = identities.get_mut(&row.siret.siren()) {
-                    identity.department = row.department;
-                }
-            }
+    };
+    units.each(named).await?;
+    let establishments = lake.table::<Stored<Establishment>>().state(batch).await?;
+    let located = |row: Establishment| {
+        if let Some(identity) = identities.get_mut(&row.siret.siren()).filter(|_| row.head_office) {
+            identity.department = row.department;
         }
-    }
+    };
+    establishments.each(located).await?;
     Ok(identities)
 }
 
