@@ -36,6 +36,9 @@ pub enum FileError {
     /// The bytes cannot be read: truncated or damaged compression, or the reader failed.
     #[error("the file cannot be read to its end ({0})")]
     Unreadable(#[from] io::Error),
+    /// Bytes that no text holds.
+    #[error("the header holds NUL bytes: this is no text file")]
+    Binary,
     /// A line longer than any real one: the file is not what it says.
     #[error("line {line} is longer than {limit} bytes: this is no CSV file of the source")]
     EndlessLine {

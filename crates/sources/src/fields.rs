@@ -23,26 +23,20 @@ pub enum Issue {
 /// A record of a file, its fields named by their index among the columns that the source declares.
 pub struct Fields<'a> {
     layout: &'a Layout,
-    record: &'a dyn Record,
+    record: &'a Records<'a>,
     warnings: &'a mut Vec<Warning>,
     links: Option<&'a AccountLinks>,
-}
-
-/// A record whatever it is read from.
-pub(crate) trait Record {
-    fn get(&self, position: usize) -> &[u8];
-}
-
-impl<R: std::io::BufRead> Record for Records<R> {
-    fn get(&self, position: usize) -> &[u8] {
-        self.field(position)
-    }
 }
 
 type Read<T> = Result<T, Issue>;
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(layout: &'a Layout, record: &'a dyn Record, warnings: &'a mut Vec<Warning>, links: Option<&'a AccountLinks>) -> Self {
+    pub(crate) fn new(
+        layout: &'a Layout,
+        record: &'a Records<'a>,
+        warnings: &'a mut Vec<Warning>,
+        links: Option<&'a AccountLinks>,
+    ) -> Self {
         Self { layout, record, warnings, links }
     }
 
@@ -53,12 +47,12 @@ impl<'a> Fields<'a> {
 
     /// Bytes of a column, without the spaces around; empty when the file has no such column.
     pub fn bytes(&self, column: usize) -> &'a [u8] {
-        self.layout.position(column).map_or(&[][..], |position| self.record.get(position)).trim_ascii()
+        self.layout.position(column).map_or(&[][..], |position| self.record.field(position)).trim_ascii()
     }
 
     /// Bytes at a position of the file, for columns that are not declared.
     pub fn at(&self, position: usize) -> &'a [u8] {
-        self.record.get(position).trim_ascii()
+        self.record.field(position).trim_ascii()
     }
 
     /// Refuses the record because of a column.

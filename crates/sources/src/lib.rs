@@ -4,6 +4,7 @@
 //! reason, or a skip with a reason. Memory does not depend on the size of the file. No I/O beyond the reader given.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod blocks;
 mod detect;
 mod error;
 mod fields;
@@ -17,6 +18,7 @@ mod parse;
 mod records;
 mod report;
 mod utf16;
+mod workers;
 mod xlsx;
 
 pub use detect::detect;
@@ -25,5 +27,5 @@ pub use fields::{Fields, Issue};
 pub use files::{RowParser, SourceVisitor, dispatch};
 pub use layout::{Dialect, Layout};
 pub use links::AccountLinks;
-pub use parse::{Sink, is_archive, parse, parse_file, parse_with};
+pub use parse::{MOST_REJECTIONS, Parsed, Sink, is_archive, parse, parse_file};
 pub use report::{ParseReport, Reason, Rejection, SkipReason, Warning};

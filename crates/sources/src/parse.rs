@@ -1,58 +1,85 @@
-//! Runs the parser of a source over a file.
+//! Runs the parser of a source over a file: on the calling thread, or cut into blocks that several threads parse.
 
 use std::io::{BufRead, BufReader, Read, Seek};
 
 use domain::records::Record;
 
+use crate::blocks::{BLOCK, Blocks};
 use crate::error::{FileError, ParseError};
-use crate::fields::{Fields, Issue, decode};
+use crate::fields::decode;
 use crate::files::RowParser;
 use crate::inflate::{gunzip, read_zip};
 use crate::json::{JsonText, is_json};
 use crate::layout::Layout;
 use crate::links::AccountLinks;
 use crate::records::{Records, Shape};
-use crate::report::{ParseReport, Reason, Rejection, Warning};
+use crate::report::{ParseReport, Rejection};
 use crate::utf16::{Utf16Text, is_utf16};
+use crate::workers::{self, Task};
 use crate::xlsx::read_xlsx;
 
-/// Rows handed over together.
-const CHUNK: usize = 4_096;
-/// Characters kept of a rejected value.
-const VALUE: usize = 200;
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
 
-/// Takes what a file gives, in the order of its lines.
-pub trait Sink<R> {
+/// Takes what a thread makes of a file.
+pub trait Sink<R>: Send {
     /// Why it cannot take more: parsing stops.
-    type Error;
+    type Error: Send;
+
+    /// Rows wanted at a time, about.
+    fn wanted(&self) -> usize {
+        4_096
+    }
 
     /// Takes rows: what it leaves in the vector is lost.
     fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Self::Error>;
 
-    /// Takes a rejected line.
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), Self::Error>;
+    /// Takes a digest of each line, for who wants to find those that are repeated: equal lines have equal digests, and others
+    /// almost never.
+    fn digests(&mut self, digests: &[u64]) -> Result<(), Self::Error> {
+        let _ = digests;
+        Ok(())
+    }
 }
+
+/// Keeps all rows.
+impl<R: Send> Sink<R> for Vec<R> {
+    type Error = std::convert::Infallible;
+
+    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Self::Error> {
+        self.append(rows);
+        Ok(())
+    }
+}
+
+/// What a file gave beside its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// Counts.
+    pub report: ParseReport,
+    /// Rejected lines in their order, [`MOST_REJECTIONS`] at most; the report counts all of them.
+    pub rejections: Vec<Rejection>,
+}
+
+/// Rejected lines kept of a file: a file of nothing else must not fill the memory.
+pub const MOST_REJECTIONS: usize = 100_000;
 
 /// Parses a whole file. A name that ends in `.gz` says that it is compressed; a byte-order mark is passed over, and that of
-/// UTF-16 obeyed; JSON is told by its first byte.
-pub fn parse<P: RowParser, S: Sink<P::Row>>(input: impl Read, file_name: &str, sink: &mut S) -> Result<ParseReport, ParseError<S::Error>> {
-    parse_with::<P, S>(input, file_name, None, sink)
-}
-
-/// The same, knowing whose the accounts are in files that name nothing else.
-pub fn parse_with<P: RowParser, S: Sink<P::Row>>(
+/// UTF-16 obeyed; JSON is told by its first byte. `links` say whose the accounts are in files that name nothing else.
+///
+/// With one sink all is done on the calling thread; with several, each has a thread that parses its share of a large file,
+/// while this one reads and inflates. Memory: a few MiB a thread, and what the sinks hold.
+pub fn parse<P: RowParser, S: Sink<P::Row>>(
     input: impl Read,
     file_name: &str,
     links: Option<&AccountLinks>,
-    sink: &mut S,
-) -> Result<ParseReport, ParseError<S::Error>> {
+    sinks: &mut [S],
+) -> Result<Parsed, ParseError<S::Error>> {
     let input = BufReader::with_capacity(BUFFER, input);
     if ends(file_name, ".gz") {
-        parse_content::<P, S>(BufReader::with_capacity(BUFFER, gunzip(input)), links, sink)
+        content::<P, S>(BufReader::with_capacity(BUFFER, gunzip(input)), links, sinks)
     } else {
-        parse_content::<P, S>(input, links, sink)
+        content::<P, S>(input, links, sinks)
     }
 }
 
@@ -66,15 +93,14 @@ pub fn parse_file<P: RowParser, S: Sink<P::Row>>(
     file: impl Read + Seek,
     file_name: &str,
     links: Option<&AccountLinks>,
-    sink: &mut S,
-) -> Result<ParseReport, ParseError<S::Error>> {
-    let parse = |content: &mut dyn Read| parse_with::<P, S>(content, "", links, sink);
+    sinks: &mut [S],
+) -> Result<Parsed, ParseError<S::Error>> {
     if ends(file_name, ".zip") {
-        read_zip(file, parse)?
+        read_zip(file, |content| parse::<P, S>(content, "", links, sinks))?
     } else if ends(file_name, ".xlsx") {
-        read_xlsx(file, P::DIALECT.delimiter, parse)?
+        read_xlsx(file, P::DIALECT.delimiter, |content| parse::<P, S>(content, "", links, sinks))?
     } else {
-        parse_with::<P, S>(file, file_name, links, sink)
+        parse::<P, S>(file, file_name, links, sinks)
     }
 }
 
@@ -82,81 +108,48 @@ fn ends(file_name: &str, end: &str) -> bool {
     file_name.to_ascii_lowercase().ends_with(end)
 }
 
-fn parse_content<P: RowParser, S: Sink<P::Row>>(
+fn content<P: RowParser, S: Sink<P::Row>>(
     mut input: impl BufRead,
     links: Option<&AccountLinks>,
-    sink: &mut S,
-) -> Result<ParseReport, ParseError<S::Error>> {
+    sinks: &mut [S],
+) -> Result<Parsed, ParseError<S::Error>> {
     let start = input.fill_buf().map_err(FileError::from)?;
     if is_utf16(start) {
-        return parse_text::<P, S>(BufReader::with_capacity(BUFFER, Utf16Text::new(input)), links, sink);
+        return text::<P, S>(Utf16Text::new(input), BLOCK, links, sinks);
     }
     if is_json(start) {
         let columns = P::COLUMNS.all().map(|column| column.name).collect();
-        return parse_text::<P, S>(BufReader::new(JsonText::new(input, columns, P::DIALECT.delimiter)), links, sink);
+        return text::<P, S>(JsonText::new(input, columns, P::DIALECT.delimiter), BLOCK, links, sinks);
     }
-    parse_text::<P, S>(input, links, sink)
+    text::<P, S>(input, BLOCK, links, sinks)
 }
 
-fn parse_text<P: RowParser, S: Sink<P::Row>>(
-    input: impl BufRead,
+/// Parses delimited text, cut into blocks of about this size.
+fn text<P: RowParser, S: Sink<P::Row>>(
+    input: impl Read,
+    block: usize,
     links: Option<&AccountLinks>,
-    sink: &mut S,
-) -> Result<ParseReport, ParseError<S::Error>> {
-    let mut records = Records::new(input, P::DIALECT);
+    sinks: &mut [S],
+) -> Result<Parsed, ParseError<S::Error>> {
+    let mut blocks = Blocks::new(input, P::DIALECT, block);
+    let first = blocks.next()?.ok_or(FileError::Empty)?;
+    let mut records = Records::new(&first, P::DIALECT);
     let header = records.next()?.ok_or(FileError::Empty)?;
     let (layout, header_is_data) = layout::<P>(&records, header)?;
     if links.is_none() && P::SIRET_OR_ACCOUNT.is_some_and(|siret| layout.position(siret).is_none()) {
         return Err(FileError::NoAccountLinks.into());
     }
-    let mut parser = P::new(&layout)?;
-    let (mut report, mut rows, mut warnings) = (ParseReport::default(), Vec::with_capacity(CHUNK), Vec::new());
-    let mut next = if header_is_data { Some(header) } else { records.next()? };
-    while let Some(shape) = next {
-        report.lines += 1;
-        let before = rows.len();
-        let issue = match shape {
-            Shape::BareQuote(field) => Err(Issue::Reject(field, Reason::BareQuote)),
-            Shape::Good if records.len() != layout.names().len() => Err(Issue::Reject(usize::MAX, Reason::WrongFieldCount)),
-            Shape::Good => parser.row(&mut Fields::new(&layout, &records, &mut warnings, links), &mut rows),
-        };
-        match issue {
-            Ok(()) => {
-                report.valid += 1;
-                warnings.drain(..).for_each(|warning: Warning| *report.warnings.entry(warning).or_default() += 1);
-            }
-            Err(Issue::Skip(reason)) => *report.skipped.entry(reason).or_default() += 1,
-            Err(Issue::Reject(field, reason)) => {
-                *report.rejected.entry(reason).or_default() += 1;
-                let rejection = rejection(&records, &layout, report.lines, field, reason);
-                sink.rejected(rejection).map_err(ParseError::Sink)?;
-            }
-        }
-        if issue.is_err() {
-            rows.truncate(before);
-            warnings.clear();
-        }
-        if rows.len() >= CHUNK {
-            hand_over(&mut rows, &mut report, sink)?;
-        }
-        next = records.next()?;
-    }
-    hand_over(&mut rows, &mut report, sink)?;
-    Ok(report)
-}
-
-fn hand_over<R: Record, S: Sink<R>>(rows: &mut Vec<R>, report: &mut ParseReport, sink: &mut S) -> Result<(), ParseError<S::Error>> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    report.made(rows);
-    sink.rows(rows).map_err(ParseError::Sink)?;
-    rows.clear();
-    Ok(())
+    let parser = P::new(&layout)?;
+    let (data, lines) = if header_is_data { (0, 0) } else { (records.end().unwrap_or(first.len()), records.lines()) };
+    let task = Task { layout: &layout, links };
+    workers::run(&task, parser, &first[data..], lines, &mut blocks, sinks)
 }
 
 /// The columns of a file, and whether its first record is data already.
-fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Result<(Layout, bool), FileError> {
+fn layout<P: RowParser>(records: &Records<'_>, header: Shape) -> Result<(Layout, bool), FileError> {
+    if memchr::memchr(0, records.raw()).is_some() {
+        return Err(FileError::Binary);
+    }
     let fields = if header == Shape::Good { records.len() } else { 0 };
     let mut names: Vec<String> = (0..fields).map(|field| decode(records.field(field)).trim().to_owned()).collect();
     if let Some(first) = names.first_mut()
@@ -172,12 +165,63 @@ fn layout<P: RowParser>(records: &Records<impl BufRead>, header: Shape) -> Resul
     Layout::find(P::Row::SOURCE, names, P::COLUMNS).map(|layout| (layout, header_is_data))
 }
 
-fn rejection(records: &Records<impl BufRead>, layout: &Layout, record: u64, field: usize, reason: Reason) -> Rejection {
-    let column = layout.names().get(field).cloned();
-    let whole = matches!(reason, Reason::WrongFieldCount | Reason::BareQuote) || column.is_none();
-    // A whole line may name people: its digits and separators are enough to see what is wrong with it.
-    let masked = |c: char| if whole && c.is_alphabetic() { 'x' } else { c };
-    let value = if whole { records.raw() } else { records.field(field) };
-    let value = decode(value).chars().take(VALUE).map(masked).collect();
-    Rejection { line: records.line(), record, column, reason, value }
+#[cfg(test)]
+mod tests {
+    use domain::records::ShortTimeConsumption;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::files::{ProcolParser, ShortTimeConsumptionParser};
+    use crate::report::Reason;
+
+    fn read<P: RowParser>(body: &str, block: usize, threads: usize) -> (Vec<P::Row>, Parsed) {
+        let mut sinks: Vec<Vec<P::Row>> = (0..threads).map(|_| Vec::new()).collect();
+        let parsed = text::<P, _>(body.as_bytes(), block, None, &mut sinks).unwrap();
+        (sinks.concat(), parsed)
+    }
+
+    const HEADER: &str = "Siret;Siren;Dt_effet;Cat_v2;Lib_actx_stdx\n";
+
+    proptest! {
+        /// However a file is cut and by however many threads it is parsed, it gives the same rows and says the same.
+        #[test]
+        fn threads_change_nothing(lines in prop::collection::vec("(73282932000074;732829320;26MAY20[01][0-9];1;ouverture_liquidation|;;;;|\"x\ny\";1;2|73282932000074;1;1MAY;1;a|\n)\n", 0..60), block in 60usize..400) {
+            let body = format!("{HEADER}{}", lines.concat());
+            let (mut whole, expected) = read::<ProcolParser>(&body, BLOCK, 1);
+            for threads in [1, 3] {
+                let (mut rows, parsed) = read::<ProcolParser>(&body, block, threads);
+                rows.sort_by_key(|row| row.effective);
+                whole.sort_by_key(|row| row.effective);
+                prop_assert_eq!(&rows, &whole);
+                prop_assert_eq!(&parsed, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_first_records_say_is_known_to_all_threads() {
+        let body = format!("ID_DA,ETAB_SIRET,MOIS,HEURES,MONTANTS,EFFECTIFS\n{}", "a,73282932000074,05/2019,1.5,,\n".repeat(200));
+        let (rows, parsed) = read::<ShortTimeConsumptionParser>(&body, 100, 3);
+        assert_eq!((rows.len(), parsed.report.valid), (200, 200));
+        let first: &ShortTimeConsumption = &rows[0];
+        assert!(rows.iter().all(|row| row == first));
+    }
+
+    #[test]
+    fn lines_are_numbered_across_blocks() {
+        let good = "73282932000074;732829320;26MAY2014;1;ouverture_liquidation\n";
+        let body = format!("{HEADER}{}bad\n\n{good}also bad\n", good.repeat(50));
+        let (_, parsed) = read::<ProcolParser>(&body, 150, 2);
+        let found: Vec<(u64, u64)> = parsed.rejections.iter().map(|rejection| (rejection.line, rejection.record)).collect();
+        assert_eq!(found, [(52, 51), (55, 53)]);
+        assert_eq!(parsed.report.rejected[&Reason::WrongFieldCount], 2);
+    }
+
+    #[test]
+    fn nul_bytes_are_refused() {
+        let body = format!("{HEADER}73282932000074;732829320;26MAY2014;1;a\0b\n");
+        assert_eq!(read::<ProcolParser>(&body, BLOCK, 1).1.report.rejected[&Reason::NulByte], 1);
+        let error = text::<ProcolParser, Vec<_>>(&b"Siret;\0\n"[..], BLOCK, None, &mut [Vec::new()]);
+        assert!(matches!(error, Err(ParseError::File(FileError::Binary))));
+    }
 }

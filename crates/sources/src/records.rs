@@ -1,9 +1,13 @@
-//! Splits bytes into the records of a CSV file, as RFC 4180 and the existing importer read them (`domain/ingestion.md` §0.1).
+//! Splits a block of text into the records of a CSV file, as RFC 4180 and the existing importer read them
+//! (`domain/ingestion.md` §0.1).
 //!
-//! Fields of a record are slices of one buffer that is used again for the next: no allocation per record. A quoted field
-//! may hold line breaks. In a strict dialect a stray quote spoils its record and reading goes on with the next line.
+//! Fields are slices of the block; only quoted ones are copied, into a buffer that is used again: no allocation per record.
+//! A quoted field may hold line breaks. In a strict dialect a stray quote spoils its record and reading goes on with the next
+//! line.
 
-use std::io::{BufRead, Read};
+use std::ops::Range;
+
+use memchr::memchr;
 
 use crate::error::FileError;
 use crate::layout::Dialect;
@@ -20,172 +24,255 @@ pub(crate) enum Shape {
     BareQuote(usize),
 }
 
-/// A reader of records.
-pub(crate) struct Records<R> {
-    input: R,
-    dialect: Dialect,
-    /// The physical lines of the record as read.
-    raw: Vec<u8>,
-    /// Contents of the fields, one after the other.
-    text: Vec<u8>,
-    /// End of each field in `text`.
-    ends: Vec<usize>,
-    /// Physical lines read.
-    lines: u64,
-    /// First physical line of the current record.
-    start: u64,
+/// Where the content of a field is.
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    start: u32,
+    end: u32,
+    /// In the buffer of quoted fields, not in the block.
+    unquoted: bool,
 }
 
-impl<R: BufRead> Records<R> {
-    pub(crate) fn new(input: R, dialect: Dialect) -> Self {
-        Self { input, dialect, raw: Vec::new(), text: Vec::new(), ends: Vec::new(), lines: 0, start: 0 }
+/// A reader of the records of a block.
+pub(crate) struct Records<'b> {
+    block: &'b [u8],
+    dialect: Dialect,
+    /// Where the next record begins.
+    next: usize,
+    /// The current record, without the line break at its end.
+    raw: Range<usize>,
+    fields: Vec<Field>,
+    /// Contents of the quoted fields of the current record.
+    unquoted: Vec<u8>,
+    /// Physical lines read.
+    lines: u64,
+    /// First physical line of the current record, from 1.
+    start: u64,
+    /// Whether the block holds the current record whole: it ends with a line break, and not inside quotes.
+    whole: bool,
+}
+
+impl<'b> Records<'b> {
+    pub(crate) fn new(block: &'b [u8], dialect: Dialect) -> Self {
+        let (fields, unquoted) = (Vec::new(), Vec::new());
+        Self { block, dialect, next: 0, raw: 0..0, fields, unquoted, lines: 0, start: 0, whole: false }
     }
 
     /// Physical line where the current record starts, from 1.
-    pub(crate) fn line(&self) -> u64 {
+    pub(crate) const fn line(&self) -> u64 {
         self.start
     }
 
+    /// Physical lines read.
+    pub(crate) const fn lines(&self) -> u64 {
+        self.lines
+    }
+
     /// Number of fields of the current record.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.fields.len()
     }
 
     /// A field of the current record.
     pub(crate) fn field(&self, position: usize) -> &[u8] {
-        let start = if position == 0 { 0 } else { self.ends[position - 1] };
-        &self.text[start..self.ends[position]]
+        let Field { start, end, unquoted } = self.fields[position];
+        let text = if unquoted { &self.unquoted } else { self.block };
+        &text[start as usize..end as usize]
     }
 
-    /// The current record as it was read, without its line break.
-    pub(crate) fn raw(&self) -> &[u8] {
-        &self.raw
+    /// The current record as it stands in the block, without the line break at its end.
+    pub(crate) fn raw(&self) -> &'b [u8] {
+        &self.block[self.raw.clone()]
     }
 
-    /// Reads the next record; blank lines are passed over. `None` at the end.
+    /// Where the block goes on after the current record, if it holds that record whole.
+    pub(crate) fn end(&self) -> Option<usize> {
+        self.whole.then_some(self.next)
+    }
+
+    /// Reads the next record; blank lines are passed over. `None` at the end of the block.
     pub(crate) fn next(&mut self) -> Result<Option<Shape>, FileError> {
-        loop {
-            self.raw.clear();
-            if !self.read_line()? {
-                return Ok(None);
+        while self.next < self.block.len() {
+            self.fields.clear();
+            self.start = self.lines + 1;
+            let begin = self.next;
+            let shape = match self.plain(begin) {
+                Some(()) => Shape::Good,
+                None => self.quoted(begin)?,
+            };
+            if self.raw.len() > LONGEST {
+                return Err(self.endless());
             }
-            self.start = self.lines;
-            trim_break(&mut self.raw);
             if !self.raw.is_empty() {
-                return self.split().map(Some);
+                return Ok(Some(shape));
             }
         }
+        Ok(None)
     }
 
-    /// Appends a physical line, its break included. `false` at the end.
-    fn read_line(&mut self) -> Result<bool, FileError> {
-        let before = self.raw.len();
-        let limit = (LONGEST + 1).saturating_sub(before) as u64;
-        let read = self.input.by_ref().take(limit).read_until(b'\n', &mut self.raw)?;
-        if read == 0 && before == 0 {
-            return Ok(false);
+    fn endless(&self) -> FileError {
+        FileError::EndlessLine { line: self.start, limit: LONGEST }
+    }
+
+    fn push(&mut self, start: usize, end: usize, unquoted: bool) {
+        self.fields.push(Field { start: start as u32, end: end as u32, unquoted });
+    }
+
+    /// Splits a record without quotes; `None` at the first quote.
+    fn plain(&mut self, begin: usize) -> Option<()> {
+        let delimiter = self.dialect.delimiter;
+        let mut start = begin;
+        for (offset, &byte) in self.block[begin..].iter().enumerate() {
+            if byte == delimiter {
+                self.push(start, begin + offset, false);
+                start = begin + offset + 1;
+            } else if byte == b'\n' {
+                self.end_plain(begin, start, begin + offset, true);
+                return Some(());
+            } else if byte == b'"' {
+                return None;
+            }
         }
+        self.end_plain(begin, start, self.block.len(), false);
+        Some(())
+    }
+
+    /// Ends the last field at a line break, or at the end of the block.
+    fn end_plain(&mut self, begin: usize, start: usize, at: usize, line_break: bool) {
+        let end = if line_break && at > start && self.block[at - 1] == b'\r' { at - 1 } else { at };
+        self.push(start, end, false);
+        self.ended(begin..end, at, line_break);
+    }
+
+    /// Notes where the record ended: `at` is its line break, or the end of the block.
+    fn ended(&mut self, raw: Range<usize>, at: usize, line_break: bool) {
+        self.raw = raw;
         self.lines += 1;
-        if self.raw.len() > LONGEST {
-            return Err(FileError::EndlessLine { line: self.lines, limit: LONGEST });
-        }
-        Ok(read > 0)
+        self.whole = line_break;
+        self.next = at + usize::from(line_break);
     }
 
-    fn split(&mut self) -> Result<Shape, FileError> {
-        self.text.clear();
-        self.ends.clear();
-        if memchr::memchr(b'"', &self.raw).is_none() {
-            let mut start = 0;
-            for comma in memchr::memchr_iter(self.dialect.delimiter, &self.raw).chain([self.raw.len()]) {
-                self.text.extend_from_slice(&self.raw[start..comma]);
-                self.ends.push(self.text.len());
-                start = comma + 1;
+    /// The end of the line that begins at `from`: of its content, and of its break.
+    fn line_end(&self, from: usize) -> (usize, usize, bool) {
+        match memchr(b'\n', &self.block[from..]) {
+            Some(found) => {
+                let at = from + found;
+                let end = if found > 0 && self.block[at - 1] == b'\r' { at - 1 } else { at };
+                (end, at, true)
             }
-            return Ok(Shape::Good);
+            None => (self.block.len(), self.block.len(), false),
         }
-        self.split_quoted()
     }
 
-    fn split_quoted(&mut self) -> Result<Shape, FileError> {
-        let mut position = 0;
+    /// Splits a record that holds a quote.
+    fn quoted(&mut self, begin: usize) -> Result<Shape, FileError> {
+        self.fields.clear();
+        self.unquoted.clear();
+        let mut line = Line { begin, limit: self.line_end(begin) };
+        let mut position = begin;
+        let mut shape = Shape::Good;
+        let mut open = false;
         loop {
-            if self.raw.get(position) == Some(&b'"') {
-                match self.quoted_field(position + 1)? {
-                    Ok(after) => position = after,
-                    Err(shape) => return Ok(shape),
+            if self.block.get(position) == Some(&b'"') && position < line.limit.0 {
+                let start = self.unquoted.len();
+                match self.quoted_field(position + 1, &mut line)? {
+                    Quoted::Closed(after) => position = after,
+                    Quoted::Stray => {
+                        shape = Shape::BareQuote(self.fields.len());
+                        break;
+                    }
+                    Quoted::Open => {
+                        open = true;
+                        position = line.limit.0;
+                        if !self.dialect.lazy_quotes {
+                            shape = Shape::BareQuote(self.fields.len());
+                            break;
+                        }
+                    }
                 }
+                self.push(start, self.unquoted.len(), true);
             } else {
-                let rest = &self.raw[position..];
-                let end = memchr::memchr(self.dialect.delimiter, rest).map_or(self.raw.len(), |found| position + found);
-                if !self.dialect.lazy_quotes && memchr::memchr(b'"', &self.raw[position..end]).is_some() {
-                    return Ok(Shape::BareQuote(self.ends.len()));
+                let rest = &self.block[position..line.limit.0];
+                let end = memchr(self.dialect.delimiter, rest).map_or(line.limit.0, |found| position + found);
+                if !self.dialect.lazy_quotes && memchr(b'"', &self.block[position..end]).is_some() {
+                    shape = Shape::BareQuote(self.fields.len());
+                    break;
                 }
-                self.text.extend_from_slice(&self.raw[position..end]);
+                self.push(position, end, false);
                 position = end;
             }
-            self.ends.push(self.text.len());
-            if position >= self.raw.len() {
-                return Ok(Shape::Good);
+            if position >= line.limit.0 {
+                break;
             }
             position += 1;
         }
+        let (end, at, line_break) = line.limit;
+        self.ended(begin..end, at, line_break);
+        self.whole &= !open;
+        Ok(shape)
     }
 
-    /// Reads a quoted field from after its opening quote; gives the position after its closing one. Line breaks inside the
-    /// quotes belong to the field.
-    fn quoted_field(&mut self, mut position: usize) -> Result<Result<usize, Shape>, FileError> {
+    /// Reads a quoted field from after its opening quote. Line breaks inside the quotes belong to the field.
+    fn quoted_field(&mut self, mut position: usize, line: &mut Line) -> Result<Quoted, FileError> {
         loop {
-            let Some(found) = memchr::memchr(b'"', &self.raw[position..]) else {
-                self.text.extend_from_slice(&self.raw[position..]);
-                position = self.raw.len();
-                self.raw.push(b'\n');
-                if !self.read_line()? {
-                    // The file ends inside quotes.
-                    self.raw.pop();
-                    let shape = if self.dialect.lazy_quotes { Ok(position) } else { Err(Shape::BareQuote(self.ends.len())) };
-                    return Ok(shape);
+            let limit = line.limit.0;
+            let Some(found) = memchr(b'"', &self.block[position..limit]) else {
+                self.unquoted.extend_from_slice(&self.block[position..limit]);
+                let (_, at, line_break) = line.limit;
+                if !line_break || at + 1 == self.block.len() {
+                    return Ok(Quoted::Open);
                 }
-                trim_break(&mut self.raw);
+                self.unquoted.push(b'\n');
+                self.lines += 1;
+                position = at + 1;
+                line.limit = self.line_end(position);
+                if line.limit.0 - line.begin > LONGEST {
+                    return Err(self.endless());
+                }
                 continue;
             };
             let quote = position + found;
-            self.text.extend_from_slice(&self.raw[position..quote]);
-            match self.raw.get(quote + 1) {
+            self.unquoted.extend_from_slice(&self.block[position..quote]);
+            match self.block[..limit].get(quote + 1) {
                 Some(b'"') => {
-                    self.text.push(b'"');
+                    self.unquoted.push(b'"');
                     position = quote + 2;
                 }
-                None => return Ok(Ok(quote + 1)),
-                Some(next) if *next == self.dialect.delimiter => return Ok(Ok(quote + 1)),
+                None => return Ok(Quoted::Closed(quote + 1)),
+                Some(next) if *next == self.dialect.delimiter => return Ok(Quoted::Closed(quote + 1)),
                 Some(_) if self.dialect.lazy_quotes => {
-                    self.text.push(b'"');
+                    self.unquoted.push(b'"');
                     position = quote + 1;
                 }
-                Some(_) => return Ok(Err(Shape::BareQuote(self.ends.len()))),
+                Some(_) => return Ok(Quoted::Stray),
             }
         }
     }
 }
 
-fn trim_break(line: &mut Vec<u8>) {
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-    }
+/// The physical line being read: where its record begins, and the ends of its content and of its break, if it has one.
+struct Line {
+    begin: usize,
+    limit: (usize, usize, bool),
+}
+
+/// How a quoted field ended.
+enum Quoted {
+    /// By its closing quote, before this position.
+    Closed(usize),
+    /// By a quote where none may stand.
+    Stray,
+    /// Not at all: the block ends before.
+    Open,
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
-
     use super::*;
 
     fn read(text: &str, lazy_quotes: bool) -> Vec<(u64, Result<Vec<String>, usize>)> {
         let dialect = Dialect { delimiter: b';', lazy_quotes };
-        let mut records = Records::new(BufReader::with_capacity(3, text.as_bytes()), dialect);
+        let mut records = Records::new(text.as_bytes(), dialect);
         let mut all = Vec::new();
         while let Some(shape) = records.next().unwrap() {
             let fields = (0..records.len()).map(|i| String::from_utf8(records.field(i).to_vec()).unwrap()).collect();

@@ -34,6 +34,8 @@ codes! {
         WrongFieldCount = "wrong_field_count",
         /// A quote where none may stand.
         BareQuote = "bare_quote",
+        /// A NUL byte: no text holds one.
+        NulByte = "nul_byte",
         /// Not a SIREN.
         InvalidSiren = "invalid_siren",
         /// Not a SIRET.
@@ -149,6 +151,21 @@ impl ParseReport {
         }
     }
 
+    /// Adds the counts of another part of the same file.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.valid += other.valid;
+        self.rows += other.rows;
+        self.amount += other.amount;
+        self.days = match (self.days, other.days) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+        add(&mut self.rejected, other.rejected);
+        add(&mut self.skipped, other.skipped);
+        add(&mut self.warnings, other.warnings);
+    }
+
     /// Rejected records.
     pub fn rejections(&self) -> u64 {
         self.rejected.values().sum()
@@ -157,5 +174,11 @@ impl ParseReport {
     /// Skipped records.
     pub fn skips(&self) -> u64 {
         self.skipped.values().sum()
+    }
+}
+
+fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, others: BTreeMap<K, u64>) {
+    for (key, count) in others {
+        *counts.entry(key).or_default() += count;
     }
 }

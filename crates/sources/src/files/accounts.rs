@@ -40,6 +40,7 @@ columns! {
 }
 
 /// Parser of `ratios_inpi_bce`.
+#[derive(Clone)]
 pub struct AccountsParser;
 
 impl RowParser for AccountsParser {

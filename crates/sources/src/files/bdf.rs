@@ -27,6 +27,7 @@ columns! {
 }
 
 /// Parser of `bdf`.
+#[derive(Clone)]
 pub struct BankRatiosParser;
 
 impl RowParser for BankRatiosParser {

@@ -46,6 +46,7 @@ impl Previous {
 }
 
 /// Parser of `bodacc`.
+#[derive(Clone)]
 pub struct NoticeParser;
 
 impl RowParser for NoticeParser {

@@ -66,6 +66,7 @@ const FEWEST: usize = 83;
 type Positions = [Option<usize>; YEARLY.len()];
 
 /// Parser of `diane`.
+#[derive(Clone)]
 pub struct CompanyAccountsParser {
     years: BTreeMap<i32, Positions>,
     too_narrow: bool,

@@ -31,6 +31,7 @@ columns! {
 }
 
 /// Parser of `ellisphere`.
+#[derive(Clone)]
 pub struct GroupLinkParser;
 
 impl RowParser for GroupLinkParser {

@@ -41,6 +41,7 @@ columns! {
 }
 
 /// Parser of `sirene`.
+#[derive(Clone)]
 pub struct EstablishmentParser;
 
 impl RowParser for EstablishmentParser {

@@ -10,6 +10,7 @@ use crate::layout::{Dialect, Layout};
 use crate::report::Reason;
 
 /// The columns `effYYYYQM` of a file, by position.
+#[derive(Clone)]
 struct MonthColumns(Vec<(usize, Month)>);
 
 impl MonthColumns {
@@ -46,6 +47,7 @@ mod by_establishment {
 }
 
 /// Parser of `effectif`.
+#[derive(Clone)]
 pub struct HeadcountParser(MonthColumns);
 
 impl RowParser for HeadcountParser {
@@ -71,6 +73,7 @@ mod by_company {
 }
 
 /// Parser of `effectif_ent`.
+#[derive(Clone)]
 pub struct CompanyHeadcountParser(MonthColumns);
 
 impl RowParser for CompanyHeadcountParser {

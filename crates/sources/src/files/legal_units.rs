@@ -32,6 +32,7 @@ columns! {
 }
 
 /// Parser of `sirene_ul`.
+#[derive(Clone)]
 pub struct LegalUnitParser;
 
 impl RowParser for LegalUnitParser {

@@ -12,6 +12,7 @@ use crate::report::SkipReason;
 columns! { required { ACCOUNT = "compte": "text", SIRET = "siret": "SIRET", CLOSED = "date_disp_siret": "Urssaf date (Y)YYMMDD; empty while open" } optional {} }
 
 /// Parser of `admin_urssaf`.
+#[derive(Clone)]
 pub struct AccountLinkParser;
 
 impl RowParser for AccountLinkParser {
@@ -34,6 +35,7 @@ impl RowParser for AccountLinkParser {
 }
 
 /// Parser of `filter`.
+#[derive(Clone)]
 pub struct FilterParser;
 
 impl RowParser for FilterParser {

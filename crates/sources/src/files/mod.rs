@@ -80,8 +80,8 @@ pub use short_time_work::{ShortTimeConsumptionParser, ShortTimeRequestParser};
 pub use states::EstablishmentStateParser;
 pub use urssaf::{CcsfParser, ContributionParser, DebitParser, PaymentPlanParser, ProcolParser};
 
-/// The parser of a source.
-pub trait RowParser: Sized + Send {
+/// The parser of a source. Several threads parse a file, each with a copy.
+pub trait RowParser: Clone + Send + Sync {
     /// What it makes.
     type Row: Record;
     /// How its files are written.
@@ -95,6 +95,12 @@ pub trait RowParser: Sized + Send {
 
     /// Prepares for a file of this layout.
     fn new(layout: &Layout) -> Result<Self, FileError>;
+
+    /// Whether what the parser learns from the first records of a file is known: from then on the order of the records does
+    /// not matter.
+    fn settled(&self) -> bool {
+        true
+    }
 
     /// Adds the rows of a record, or says why there are none.
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<Self::Row>) -> Result<(), Issue>;

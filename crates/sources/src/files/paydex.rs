@@ -11,6 +11,7 @@ use crate::layout::{Dialect, Layout};
 columns! { required { SIREN = "SIREN": "SIREN", DAYS = "NB_JOURS": "whole number", VALUE_DATE = "DATE_VALEUR": "DD/MM/YYYY" } optional {} }
 
 /// Parser of `paydex`.
+#[derive(Clone)]
 pub struct PaymentDelayParser;
 
 impl RowParser for PaymentDelayParser {

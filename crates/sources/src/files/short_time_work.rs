@@ -14,6 +14,7 @@ type ParseDate = fn(&[u8]) -> Option<NaiveDate>;
 
 /// The notation of a file's dates: it changed four times from 2019 to 2025, always for a whole file, so that the first date
 /// that can be read settles it.
+#[derive(Clone)]
 struct Notation {
     known: &'static [ParseDate],
     settled: Option<ParseDate>,
@@ -54,6 +55,7 @@ mod consumption {
 }
 
 /// Parser of `apconso`.
+#[derive(Clone)]
 pub struct ShortTimeConsumptionParser(Notation);
 
 impl RowParser for ShortTimeConsumptionParser {
@@ -63,6 +65,10 @@ impl RowParser for ShortTimeConsumptionParser {
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self(Notation::one_of(&[parse_iso, parse_month_year, parse_spreadsheet_day])))
+    }
+
+    fn settled(&self) -> bool {
+        self.0.settled.is_some()
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeConsumption>) -> Result<(), Issue> {
@@ -102,6 +108,7 @@ columns! {
 }
 
 /// Parser of `apdemande`.
+#[derive(Clone)]
 pub struct ShortTimeRequestParser(Notation);
 
 impl RowParser for ShortTimeRequestParser {
@@ -111,6 +118,10 @@ impl RowParser for ShortTimeRequestParser {
 
     fn new(_: &Layout) -> Result<Self, FileError> {
         Ok(Self(Notation::one_of(&[parse_iso_midnight, parse_french])))
+    }
+
+    fn settled(&self) -> bool {
+        self.0.settled.is_some()
     }
 
     fn row(&mut self, fields: &mut Fields<'_>, rows: &mut Vec<ShortTimeRequest>) -> Result<(), Issue> {

@@ -21,6 +21,7 @@ columns! {
 }
 
 /// Parser of `sirene_histo`.
+#[derive(Clone)]
 pub struct EstablishmentStateParser;
 
 impl RowParser for EstablishmentStateParser {

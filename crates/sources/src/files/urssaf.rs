@@ -20,6 +20,7 @@ fn french_or_iso(text: &[u8]) -> Option<NaiveDate> {
 macro_rules! parser {
     ($(#[doc = $doc:literal])* $parser:ident: $row:ty, $dialect:expr, $by_account:expr, $columns:tt, |$fields:ident| $make:expr) => {
         $(#[doc = $doc])*
+        #[derive(Clone)]
         pub struct $parser;
 
         const _: () = {

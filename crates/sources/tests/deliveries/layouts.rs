@@ -2,30 +2,19 @@
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
+use std::slice::from_mut;
 
-use domain::records::{AccountLink, Debit, Notice, PaymentPlan, Record, ShortTimeConsumption, ShortTimeRequest};
+use domain::records::{AccountLink, Debit, Notice, PaymentPlan, ShortTimeConsumption, ShortTimeRequest};
 use domain::{NaiveDate, ProcolAction, ProcolStage};
 use sources::files::{
     AccountLinkParser, DebitParser, FilterParser, NoticeParser, PaymentPlanParser, ShortTimeConsumptionParser, ShortTimeRequestParser,
 };
-use sources::{AccountLinks, FileError, ParseError, ParseReport, Rejection, RowParser, Sink, parse_with};
+use sources::{AccountLinks, FileError, ParseError, ParseReport, Parsed, Rejection, RowParser, parse};
 
-/// Keeps everything.
+/// Everything that a file gives.
 pub(crate) struct All<R> {
     pub(crate) rows: Vec<R>,
     pub(crate) rejections: Vec<Rejection>,
-}
-
-impl<R: Record> Sink<R> for All<R> {
-    type Error = Infallible;
-    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Self::Error> {
-        self.rows.append(rows);
-        Ok(())
-    }
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), Self::Error> {
-        self.rejections.push(rejection);
-        Ok(())
-    }
 }
 
 fn read<P: RowParser>(text: &str, links: Option<&AccountLinks>) -> Result<(Vec<P::Row>, ParseReport), FileError> {
@@ -38,16 +27,16 @@ pub(crate) fn read_bytes<P: RowParser>(
     name: &str,
     links: Option<&AccountLinks>,
 ) -> Result<(All<P::Row>, ParseReport), FileError> {
-    whole(|all| parse_with::<P, _>(bytes, name, links, all))
+    whole(|rows| parse::<P, _>(bytes, name, links, from_mut(rows)))
 }
 
 /// What a parser gave, and its report.
 pub(crate) fn whole<R>(
-    parse: impl FnOnce(&mut All<R>) -> Result<ParseReport, ParseError<Infallible>>,
+    parse: impl FnOnce(&mut Vec<R>) -> Result<Parsed, ParseError<Infallible>>,
 ) -> Result<(All<R>, ParseReport), FileError> {
-    let mut all = All { rows: Vec::new(), rejections: Vec::new() };
-    match parse(&mut all) {
-        Ok(report) => Ok((all, report)),
+    let mut rows = Vec::new();
+    match parse(&mut rows) {
+        Ok(Parsed { report, rejections }) => Ok((All { rows, rejections }, report)),
         Err(ParseError::File(error)) => Err(error),
         Err(ParseError::Sink(never)) => match never {},
     }
@@ -164,9 +153,7 @@ fn judgments_of_the_bulletin() {
     assert_eq!(read::<NoticeParser>(&array, None).unwrap().0, rows);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(text.as_bytes()).unwrap();
-    let mut all = All { rows: Vec::new(), rejections: Vec::new() };
-    let unzipped = parse_with::<NoticeParser, _>(gzip.finish().unwrap().as_slice(), "x.jsonl.gz", None, &mut all);
-    assert!(unzipped.is_ok() && all.rows == rows);
+    assert_eq!(read_bytes::<NoticeParser>(gzip.finish().unwrap().as_slice(), "x.jsonl.gz", None).unwrap().0.rows, rows);
 }
 
 #[test]

@@ -9,28 +9,21 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
+use std::slice::from_mut;
 
 use domain::Source;
 use proptest::prelude::*;
 use serde_json::Value;
-use sources::{FileError, ParseError, ParseReport, Rejection, RowParser, Sink, SourceVisitor, detect, dispatch, parse};
+use sources::{FileError, ParseError, Parsed, RowParser, Sink, SourceVisitor, detect, dispatch, parse};
 
-/// Keeps rejections, counts rows.
+/// Counts rows.
 #[derive(Default)]
-struct Kept {
-    rejections: Vec<Rejection>,
-    rows: u64,
-}
+struct Count(u64);
 
-impl<R> Sink<R> for Kept {
+impl<R> Sink<R> for Count {
     type Error = Infallible;
     fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Infallible> {
-        self.rows += rows.len() as u64;
-        rows.clear();
-        Ok(())
-    }
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), Infallible> {
-        self.rejections.push(rejection);
+        self.0 += rows.len() as u64;
         Ok(())
     }
 }
@@ -38,11 +31,14 @@ impl<R> Sink<R> for Kept {
 struct Run<'a, R>(R, &'a str);
 
 impl<R: Read> SourceVisitor for Run<'_, R> {
-    type Output = Result<(ParseReport, Kept), FileError>;
+    type Output = Result<Parsed, FileError>;
     fn visit<P: RowParser + 'static>(self) -> Self::Output {
-        let mut kept = Kept::default();
-        match parse::<P, _>(self.0, self.1, &mut kept) {
-            Ok(report) => Ok((report, kept)),
+        let mut count = Count::default();
+        match parse::<P, _>(self.0, self.1, None, from_mut(&mut count)) {
+            Ok(parsed) => {
+                assert_eq!(parsed.report.rows, count.0);
+                Ok(parsed)
+            }
             Err(ParseError::File(error)) => Err(error),
             Err(ParseError::Sink(never)) => match never {},
         }
@@ -67,7 +63,7 @@ fn every_file_of_a_foreign_delivery_is_counted_to_the_unit() {
     let truth: Value = serde_json::from_reader(File::open(world.join("truth/expected_report.json")).unwrap()).unwrap();
     for (name, expected) in truth["files"].as_object().unwrap() {
         let source = detect(name).unwrap_or_else(|| panic!("{name} is not recognised"));
-        let (report, kept) = dispatch(source, Run(File::open(world.join("2511").join(name)).unwrap(), name)).unwrap();
+        let Parsed { report, rejections } = dispatch(source, Run(File::open(world.join("2511").join(name)).unwrap(), name)).unwrap();
         // The generator expects an empty SIRET of a short-time request to be rejected, as the specification says (§1.13).
         let junk: Vec<&str> = match source {
             Source::Apdemande => vec![],
@@ -81,19 +77,18 @@ fn every_file_of_a_foreign_delivery_is_counted_to_the_unit() {
         };
         let rejected: BTreeSet<u64> = expected["rejected_records"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
         let wanted: BTreeSet<u64> = rejected.difference(&records(&junk)).copied().collect();
-        let found: BTreeSet<u64> = kept.rejections.iter().map(|rejection| rejection.record).collect();
+        let found: BTreeSet<u64> = rejections.iter().map(|rejection| rejection.record).collect();
         assert_eq!(found, wanted, "{name}: rejected records");
         assert_eq!(report.lines, expected["lines_parsed"].as_u64().unwrap(), "{name}: lines");
         let kept_here = records(&KEPT).len() as u64;
         assert_eq!(report.valid, expected["no_filter"]["lines_valid"].as_u64().unwrap() + kept_here, "{name}: valid");
         let skipped = expected["no_filter"]["lines_skipped"].as_u64().unwrap() - kept_here + records(&junk).len() as u64;
         assert_eq!(report.skips(), skipped, "{name}: skipped");
-        assert_eq!(report.rejections(), kept.rejections.len() as u64);
-        assert_eq!(report.rows, kept.rows);
+        assert_eq!(report.rejections(), rejections.len() as u64);
         for (_, dirt) in expected["dirt"].as_object().unwrap().iter().filter(|(_, dirt)| dirt["effect"] == "rejected") {
             let lines = dirt["physical_lines"].as_array().unwrap();
             for (record, line) in dirt["records"].as_array().unwrap().iter().zip(lines) {
-                if let Some(rejection) = kept.rejections.iter().find(|rejection| Some(rejection.record) == record.as_u64()) {
+                if let Some(rejection) = rejections.iter().find(|rejection| Some(rejection.record) == record.as_u64()) {
                     assert_eq!(Some(rejection.line), line.as_u64(), "{name}: physical line of record {record}");
                 }
             }
@@ -101,7 +96,7 @@ fn every_file_of_a_foreign_delivery_is_counted_to_the_unit() {
     }
 }
 
-fn run(source: Source, name: &str, bytes: &[u8]) -> Result<(ParseReport, Kept), FileError> {
+fn run(source: Source, name: &str, bytes: &[u8]) -> Result<Parsed, FileError> {
     dispatch(source, Run(bytes, name))
 }
 
@@ -120,7 +115,7 @@ fn faults_of_a_whole_file_are_named() {
     gzip.write_all(PROCOL.as_bytes()).unwrap();
     gzip.write_all(&b"73282932000074;732829320;26MAY2014;1;ouverture_liquidation\n".repeat(5_000)).unwrap();
     let gzip = gzip.finish().unwrap();
-    assert_eq!(run(Source::Procol, "p.csv.gz", &gzip).unwrap().0.valid, 5_000);
+    assert_eq!(run(Source::Procol, "p.csv.gz", &gzip).unwrap().report.valid, 5_000);
     assert!(matches!(run(Source::Procol, "p.csv.gz", &gzip[..gzip.len() - 20]), Err(FileError::Unreadable(_))));
     assert!(matches!(run(Source::Procol, "p.csv.gz", b"not gzip"), Err(FileError::Unreadable(_))));
 }
@@ -128,7 +123,7 @@ fn faults_of_a_whole_file_are_named() {
 #[test]
 fn a_header_may_have_a_mark_another_case_and_another_order() {
     let text = "\u{feff}LIB_ACTX_STDX;dt_effet;more;SIRET\r\nouverture_liquidation;26MAY2014;x;73282932000074\r\n";
-    let (report, _) = run(Source::Procol, "p.csv", text.as_bytes()).unwrap();
+    let report = run(Source::Procol, "p.csv", text.as_bytes()).unwrap().report;
     assert_eq!((report.valid, report.rows), (1, 1));
 }
 
@@ -148,11 +143,11 @@ proptest! {
         for source in [Source::Procol, Source::Cotisation] {
             let header = if source == Source::Procol { PROCOL } else { "Siret;Compte;periode;enc_direct;cotis_due\n" };
             let text = format!("{header}{body}");
-            let (report, kept) = run(source, "x.csv", text.as_bytes()).unwrap();
+            let parsed = run(source, "x.csv", text.as_bytes()).unwrap();
+            let report = &parsed.report;
             prop_assert_eq!(report.lines, report.valid + report.rejections() + report.skips());
-            let (dripped, again) = dispatch(source, Run(Drip(text.as_bytes()), "x.csv")).unwrap();
-            prop_assert_eq!(dripped, report);
-            prop_assert_eq!(again.rejections, kept.rejections);
+            prop_assert_eq!(report.rejections(), parsed.rejections.len() as u64);
+            prop_assert_eq!(dispatch(source, Run(Drip(text.as_bytes()), "x.csv")).unwrap(), parsed);
         }
     }
 

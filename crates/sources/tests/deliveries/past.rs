@@ -20,7 +20,7 @@ fn text<P: RowParser>(text: &str) -> Parsed<P> {
 
 fn sheet<P: RowParser>(workbook: &mut Workbook) -> Parsed<P> {
     let bytes = workbook.save_to_buffer().unwrap();
-    whole(|all| parse_file::<P, _>(Cursor::new(bytes), "x.xlsx", None, all))
+    whole(|rows| parse_file::<P, _>(Cursor::new(bytes), "x.xlsx", None, std::slice::from_mut(rows)))
 }
 
 // Diane.
