@@ -42,7 +42,7 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 
 bench: ## How fast files are imported, beside DuckDB (COMPANIES=40000 RUNS=3)
 	@scripts/setup.sh build test
-	cargo build $(LOCKED) --release -p cli
+	cargo build $(LOCKED) --profile quick -p cli
 	@scripts/bench.sh
 
 lint: ## Format, clippy, dependencies, protos, scripts and the chart, warnings denied

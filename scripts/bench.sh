@@ -9,7 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 COMPANIES=${COMPANIES:-40000}
 RUNS=${RUNS:-3}
 
-sf=${CARGO_TARGET_DIR:-$ROOT/target}/release/sf
+sf=${CARGO_TARGET_DIR:-$ROOT/target}/quick/sf
 work=$ROOT/.run/bench
 delivery=$work/delivery-$COMPANIES
 mkdir -p "$work"

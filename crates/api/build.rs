@@ -21,6 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for message in [
         "ingestion.v1.ImportReport",
         "ingestion.v1.FileReport",
+        "ingestion.v1.PruneReport",
+        "ingestion.v1.PrunedFiles",
         "features.v1.BuildReport",
         "training.v1.Model",
         "training.v1.Thresholds",

@@ -4,11 +4,13 @@
 #![no_main]
 
 use std::convert::Infallible;
+use std::io::Cursor;
+use std::slice::from_mut;
 use std::sync::LazyLock;
 
 use domain::Source;
 use libfuzzer_sys::fuzz_target;
-use sources::{ParseError, Rejection, RowParser, Sink, SourceVisitor, dispatch, parse};
+use sources::{ParseError, Parsed, RowParser, Sink, SourceVisitor, dispatch, parse_file};
 
 static SOURCE: LazyLock<Source> = LazyLock::new(|| {
     let name = std::env::var("SF_FUZZ_SOURCE").expect("SF_FUZZ_SOURCE names the source to fuzz");
@@ -18,18 +20,17 @@ static SOURCE: LazyLock<Source> = LazyLock::new(|| {
 #[derive(Default)]
 struct Counted {
     rows: u64,
-    rejected: u64,
+    lines: u64,
 }
 
 impl<R> Sink<R> for Counted {
     type Error = Infallible;
     fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Infallible> {
         self.rows += rows.len() as u64;
-        rows.clear();
         Ok(())
     }
-    fn rejected(&mut self, _: Rejection) -> Result<(), Infallible> {
-        self.rejected += 1;
+    fn digests(&mut self, digests: &[u64]) -> Result<(), Infallible> {
+        self.lines += digests.len() as u64;
         Ok(())
     }
 }
@@ -40,10 +41,10 @@ impl SourceVisitor for Run<'_> {
     type Output = ();
     fn visit<P: RowParser + 'static>(self) {
         let mut counted = Counted::default();
-        match parse::<P, _>(self.0, self.1, &mut counted) {
-            Ok(report) => {
+        match parse_file::<P, _>(Cursor::new(self.0), self.1, None, from_mut(&mut counted)) {
+            Ok(Parsed { report, rejections }) => {
                 assert_eq!(report.lines, report.valid + report.rejections() + report.skips());
-                assert_eq!((report.rejections(), report.rows), (counted.rejected, counted.rows));
+                assert_eq!((report.rejections(), report.rows, report.lines), (rejections.len() as u64, counted.rows, counted.lines));
             }
             Err(ParseError::File(_)) => {}
             Err(ParseError::Sink(never)) => match never {},
@@ -54,4 +55,6 @@ impl SourceVisitor for Run<'_> {
 fuzz_target!(|bytes: &[u8]| {
     dispatch(*SOURCE, Run(bytes, "file.csv"));
     dispatch(*SOURCE, Run(bytes, "file.csv.gz"));
+    dispatch(*SOURCE, Run(bytes, "file.zip"));
+    dispatch(*SOURCE, Run(bytes, "file.xlsx"));
 });

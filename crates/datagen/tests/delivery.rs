@@ -7,16 +7,13 @@ use std::fs::File;
 use std::path::Path;
 
 use datagen::{Options, Summary, write_delivery};
-use sources::{ParseReport, Rejection, RowParser, Sink, SourceVisitor, detect, dispatch, parse};
+use sources::{ParseReport, RowParser, Sink, SourceVisitor, detect, dispatch, parse};
 
 struct Ignore;
 
 impl<R> Sink<R> for Ignore {
     type Error = Infallible;
     fn rows(&mut self, _: &mut Vec<R>) -> Result<(), Infallible> {
-        Ok(())
-    }
-    fn rejected(&mut self, _: Rejection) -> Result<(), Infallible> {
         Ok(())
     }
 }
@@ -26,7 +23,7 @@ struct Read<'a>(&'a Path, &'a str);
 impl SourceVisitor for Read<'_> {
     type Output = ParseReport;
     fn visit<P: RowParser + 'static>(self) -> ParseReport {
-        parse::<P, _>(File::open(self.0).unwrap(), self.1, &mut Ignore).unwrap()
+        parse::<P, _>(File::open(self.0).unwrap(), self.1, None, &mut [Ignore]).unwrap().report
     }
 }
 

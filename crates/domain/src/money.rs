@@ -41,29 +41,33 @@ impl Cents {
             Some((b'+', rest)) => (false, rest),
             _ => (false, text),
         };
-        let (mut cents, mut decimals, mut seen, mut round_up) = (0i64, None, false, false);
-        for &byte in digits {
-            match (byte, decimals) {
-                (b'.' | b',', None) => decimals = Some(0),
-                (b'0'..=b'9', Some(count)) if count >= PLACES => {
-                    round_up |= count == PLACES && byte >= b'5';
-                    decimals = Some(count + 1);
-                }
-                (b'0'..=b'9', _) => {
-                    cents = cents.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
-                    decimals = decimals.map(|count| count + 1);
-                    seen = true;
-                }
-                _ => return None,
-            }
-        }
-        if !seen {
+        let (whole, fraction) = match memchr::memchr2(b'.', b',', digits) {
+            Some(separator) => (&digits[..separator], &digits[separator + 1..]),
+            None => (digits, &[][..]),
+        };
+        let (kept, dropped) = fraction.split_at(fraction.len().min(PLACES as usize));
+        if whole.is_empty() && fraction.is_empty() || !dropped.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let scale = 10i64.pow(PLACES.saturating_sub(decimals.unwrap_or(0)));
-        let cents = cents.checked_mul(scale)?.checked_add(i64::from(round_up))?;
+        let value = number(number(0, whole)?, kept)?;
+        let round_up = dropped.first().is_some_and(|digit| *digit >= b'5');
+        let scale = 10i64.pow(PLACES - kept.len() as u32);
+        let cents = value.checked_mul(scale)?.checked_add(i64::from(round_up))?;
         Some(Self(if negative { -cents } else { cents }))
     }
+}
+
+/// Appends decimal digits to a number.
+fn number(start: i64, digits: &[u8]) -> Option<i64> {
+    let mut value = start;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(i64::from(digit))?;
+    }
+    Some(value)
 }
 
 impl fmt::Display for Cents {

@@ -20,6 +20,20 @@ pub struct Month(i32);
 const FIRST: i32 = 1900 * 12;
 const LAST: i32 = 2199 * 12 + 11;
 
+/// First day of each month, and of the one after the last. Rows ask for it by the million.
+static FIRST_DAYS: [NaiveDate; (LAST - FIRST + 2) as usize] = {
+    let mut days = [NaiveDate::MIN; (LAST - FIRST + 2) as usize];
+    let mut index = 0;
+    while index < days.len() {
+        let month = FIRST + index as i32;
+        if let Some(day) = NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1) {
+            days[index] = day;
+        }
+        index += 1;
+    }
+    days
+};
+
 impl Month {
     /// The month `month` (1 to 12) of `year`.
     pub const fn new(year: i32, month: u32) -> Option<Self> {
@@ -73,8 +87,8 @@ impl Month {
     }
 
     /// First day of the month.
-    pub fn first_day(self) -> NaiveDate {
-        NaiveDate::from_ymd_opt(self.year(), self.number(), 1).unwrap_or(NaiveDate::MIN)
+    pub const fn first_day(self) -> NaiveDate {
+        FIRST_DAYS[(self.0 - FIRST) as usize]
     }
 
     /// Last day of the month: what is known on that day is known at this month.

@@ -55,6 +55,18 @@ impl Siren {
         (0..count).map(move |slice| Self(slice * width)..=Self(slice * width + width - 1))
     }
 
+    /// The nine digits, in ASCII.
+    pub const fn digits(self) -> [u8; 9] {
+        let mut digits = [b'0'; 9];
+        let (mut rest, mut at) = (self.0, 9);
+        while at > 0 {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        digits
+    }
+
     /// Whether the last digit is the Luhn key of the eight others.
     pub fn has_valid_key(self) -> bool {
         luhn(u64::from(self.0)).is_multiple_of(10)
@@ -141,6 +153,15 @@ impl Siret {
     /// The company.
     pub const fn siren(self) -> Siren {
         self.siren
+    }
+
+    /// The fourteen characters, in ASCII.
+    pub const fn characters(self) -> [u8; 14] {
+        let mut characters = [0; 14];
+        let (siren, nic) = characters.split_at_mut(9);
+        siren.copy_from_slice(&self.siren.digits());
+        nic.copy_from_slice(&self.nic);
+        characters
     }
 
     /// The five characters after the SIREN.
@@ -237,6 +258,15 @@ fn digit_sum(mut number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_are_those_of_the_text() {
+        for text in ["73282932000074", "00000000100001", "99999999900A1Z"] {
+            let siret: Siret = text.parse().unwrap();
+            assert_eq!(siret.characters(), text.as_bytes());
+            assert_eq!(siret.siren().digits(), text.as_bytes()[..9]);
+        }
+    }
 
     #[test]
     fn slices_hold_every_siren_once() {

@@ -1,6 +1,6 @@
 //! How the values of rows become Arrow columns, and back.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
 };
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int32Type, Int64Type, SchemaRef};
+use chrono::Datelike;
 use domain::records::Text;
 use domain::{
     Cents, Department, HeadcountBand, LegalCategory, Month, NafCode, NafNomenclature, NaiveDate, ProcolAction, ProcolStage, Siren, Siret,
@@ -38,13 +39,25 @@ pub trait TableRow: Clone + Send + Sync + 'static {
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>>;
 }
 
+/// A struct whose fields are columns.
+pub trait Columnar: Clone + Send + Sync + 'static {
+    /// The columns.
+    fn fields() -> Vec<Field>;
+
+    /// Rows as columns, in the order of [`Columnar::fields`].
+    fn columns<'a>(rows: impl Iterator<Item = &'a Self> + Clone) -> Vec<ArrayRef>;
+
+    /// Columns as rows. Extra columns are ignored.
+    fn from_columns(batch: &RecordBatch) -> Result<Vec<Self>>;
+}
+
 /// A value stored in one or more columns.
 pub(crate) trait Column: Sized + 'static {
     /// The columns of a field of this name.
     fn fields(name: &str) -> Vec<Field>;
 
     /// The columns of these values, in the order of [`Column::fields`].
-    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef>;
+    fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef>;
 
     /// The values of a field.
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>>;
@@ -79,17 +92,15 @@ fn parse<T: FromStr>(name: &str, text: &str) -> Result<T> {
 
 /// Values with a text form.
 macro_rules! text_column {
-    ($($type:ty),*) => {$(
+    ($($type:ty: |$value:ident| $text:expr;)*) => {$(
         impl Column for $type {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, false)]
             }
-            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+            fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
                 let mut texts = StringBuilder::new();
-                for value in values {
-                    // Written in place; a builder takes any text.
-                    let _infallible = write!(texts, "{value}");
-                    texts.append_value("");
+                for $value in values {
+                    texts.append_value($text);
                 }
                 vec![Arc::new(texts.finish())]
             }
@@ -99,7 +110,17 @@ macro_rules! text_column {
         }
     )*};
 }
-text_column!(Siren, Siret, String, Text);
+text_column! {
+    Siren: |siren| ascii(&siren.digits());
+    Siret: |siret| ascii(&siret.characters());
+    String: |text| text;
+    Text: |text| text;
+}
+
+/// Digits and capital letters as text.
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
 
 /// Optional values with a text form: how to write and how to read one.
 macro_rules! optional_text_column {
@@ -108,7 +129,7 @@ macro_rules! optional_text_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, true)]
             }
-            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+            fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
                 let write: fn($type) -> String = $write;
                 vec![Arc::new(values.map(|value| value.map(write)).collect::<StringArray>())]
             }
@@ -133,7 +154,7 @@ impl Column for ProcolStage {
     fn fields(name: &str) -> Vec<Field> {
         vec![Field::new(name, DataType::Utf8, false)]
     }
-    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+    fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
         vec![Arc::new(StringArray::from_iter_values(values.map(|stage| stage.name())))]
     }
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -148,7 +169,7 @@ macro_rules! primitive_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(format!("{name}{}", $suffix), $data, false)]
             }
-            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+            fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
                 vec![Arc::new(<$array>::from_iter_values(values.copied().map($write)))]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -162,7 +183,7 @@ macro_rules! primitive_column {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(format!("{name}{}", $suffix), $data, true)]
             }
-            fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+            fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
                 vec![Arc::new(values.map(|value| value.map($write)).collect::<$array>())]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -185,23 +206,22 @@ primitive_column! {
     Month, Date32Array, Date32Type, DataType::Date32, "": |value: Month| to_days(value.first_day()), |days| from_days(days).map(Month::of);
 }
 
-fn epoch() -> NaiveDate {
-    NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default()
-}
+/// Days from the beginning of our era to 1970-01-01, from which Arrow counts.
+const EPOCH: i32 = 719_163;
 
 fn to_days(date: NaiveDate) -> i32 {
-    (date - epoch()).num_days() as i32
+    date.num_days_from_ce() - EPOCH
 }
 
 fn from_days(days: i32) -> Option<NaiveDate> {
-    epoch().checked_add_signed(chrono::Duration::days(days.into()))
+    NaiveDate::from_num_days_from_ce_opt(days.checked_add(EPOCH)?)
 }
 
 impl Column for bool {
     fn fields(name: &str) -> Vec<Field> {
         vec![Field::new(name, DataType::Boolean, false)]
     }
-    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+    fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
         vec![Arc::new(values.map(|value| Some(*value)).collect::<BooleanArray>())]
     }
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -214,9 +234,9 @@ impl Column for UrssafPeriod {
     fn fields(name: &str) -> Vec<Field> {
         ["start", "end"].map(|end| Field::new(format!("{name}_{end}"), DataType::Date32, false)).to_vec()
     }
-    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+    fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
         let (starts, ends): (Vec<Month>, Vec<Month>) = values.map(|period| (period.start(), period.end())).unzip();
-        [starts, ends].iter().flat_map(|months| Month::encode(&mut months.iter())).collect()
+        [starts, ends].iter().flat_map(|months| Month::encode(months.iter())).collect()
     }
     fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
         let (starts, ends) = (Month::decode(batch, &format!("{name}_start"))?, Month::decode(batch, &format!("{name}_end"))?);
@@ -230,7 +250,7 @@ impl Column for Option<NafCode> {
     fn fields(name: &str) -> Vec<Field> {
         vec![Field::new(name, DataType::Utf8, true), Field::new(format!("{name}_nomenclature"), DataType::Utf8, true)]
     }
-    fn encode(values: &mut dyn Iterator<Item = &Self>) -> Vec<ArrayRef> {
+    fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
         let (codes, nomenclatures): (Vec<Option<String>>, Vec<Option<&str>>) =
             values.map(|value| (value.map(|naf| naf.to_string()), value.map(|naf| nomenclature(naf.nomenclature())))).unzip();
         vec![Arc::new(StringArray::from(codes)), Arc::new(StringArray::from(nomenclatures))]

@@ -8,27 +8,34 @@
 mod dynamic;
 mod log;
 mod staging;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
+use domain::records::Record;
+use domain::time_rules::TimeRules;
 use domain::{BatchKey, Delivery, Siren};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::Value;
 
-use crate::columns::TableRow;
+use crate::columns::{Columnar, TableRow};
 use crate::delta::log::Log;
 use crate::delta::staging::Staging;
 use crate::error::Result;
-use crate::parquet_io::{Encoder, ParquetFile, ROW_GROUP};
+use crate::parquet_io::{Encoded, Encoder, ParquetFile, ROW_GROUP};
 use crate::root::Lake;
+use crate::tables::Stored;
 
 pub use dynamic::{DynamicTable, DynamicWriter};
+pub use upkeep::Upkeep;
 
 /// Rows sorted together in memory before they become a file.
 const RUN: usize = 256 * 1024;
+/// Encoded runs on their way to storage at a time.
+const RUNS: usize = 4;
 
 /// A typed table.
 pub struct Table<R> {
@@ -159,7 +166,41 @@ impl<R: TableRow> PartitionWriter<R> {
             rows.chunks(ROW_GROUP).try_for_each(|chunk| encoder.write(&R::encode(chunk)?))?;
             encoder.finish()
         };
-        self.staging.start(encode).await
+        self.staging.start(1, encode).await
+    }
+}
+
+/// Rows of a source, sorted by company and encoded as a file: what a thread makes of its share of a delivery.
+pub struct Run<R> {
+    file: Encoded,
+    row: PhantomData<fn() -> R>,
+}
+
+impl<R: Record + Columnar> Run<R> {
+    /// Rows for a run, about: more make fewer files and take more memory.
+    pub const ROWS: usize = RUN;
+
+    /// Sorts and encodes rows. Each is known from the day that the rules say.
+    pub fn encode(rows: &[R], rules: &TimeRules) -> Result<Self> {
+        // Rows are large: their keys are sorted, and the rows stay where they are.
+        let key = |(row, index): (&R, u32)| (u64::from(row.siren().number()) << 32) | u64::from(index);
+        let mut order: Vec<u64> = rows.iter().zip(0..).map(key).collect();
+        order.sort_unstable();
+        let mut encoder = Encoder::new(Stored::<R>::schema())?;
+        for chunk in order.chunks(ROW_GROUP) {
+            let chunk: Vec<&R> = chunk.iter().map(|key| &rows[*key as u32 as usize]).collect();
+            encoder.write(&Stored::encode_rows(&chunk, rules)?)?;
+        }
+        Ok(Self { file: encoder.finish()?, row: PhantomData })
+    }
+}
+
+impl<R: Record + Columnar> PartitionWriter<Stored<R>> {
+    /// Adds a run; it is written in the background. An error may be that of an earlier run; after it the writer can only be
+    /// dropped.
+    pub async fn add(&mut self, run: Run<R>) -> Result<()> {
+        self.rows += run.file.rows;
+        self.staging.start(RUNS, move || Ok(run.file)).await
     }
 }
 

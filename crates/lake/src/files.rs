@@ -133,6 +133,18 @@ pub(crate) fn publish<'a>(target: &FilePath, pieces: impl Iterator<Item = &'a [u
     sync_folder(folder)
 }
 
+/// Copies a file under a name that nothing has. It is not durable before [`sync`].
+pub(crate) fn copy_in(source: &FilePath, target: &FilePath) -> io::Result<()> {
+    make_folder(target.parent().unwrap_or(target))?;
+    io::copy(&mut File::open(source)?, &mut File::create_new(target)?).map(drop)
+}
+
+/// Makes a file and its name durable.
+pub(crate) fn sync(path: &FilePath) -> io::Result<()> {
+    File::open(path)?.sync_all()?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
 fn write_synced<'a>(path: &FilePath, mut pieces: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     pieces.try_for_each(|piece| file.write_all(piece))?;

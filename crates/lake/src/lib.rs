@@ -21,10 +21,10 @@ pub mod tables;
 pub mod testing;
 mod versioned;
 
-pub use columns::TableRow;
+pub use columns::{Columnar, TableRow};
 pub use error::{LakeError, Result};
 pub use objects::{Listed, Objects};
-pub use raw::{Raw, RawFile, check_name};
+pub use raw::{Raw, RawFile, Received, check_name};
 pub use root::{Lake, LakeOptions, S3Options};
 pub use state::as_of;
 pub use tables::Table;

@@ -149,6 +149,14 @@ impl Objects<'_> {
         Ok(found)
     }
 
+    /// Names of the folders in a folder, sorted.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let found = self.store().list_with_delimiter(Some(&location(folder)?)).await?.common_prefixes;
+        let mut names: Vec<String> = found.iter().filter_map(|path| path.filename().map(str::to_owned)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Removes an object; succeeds when there is none.
     pub async fn delete(&self, path: &str) -> Result<()> {
         match self.store().delete(&location(path)?).await {

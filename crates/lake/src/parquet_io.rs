@@ -19,8 +19,9 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuil
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnPath;
 
 use crate::error::LakeError;
 
@@ -49,11 +50,25 @@ pub(crate) struct Encoded {
 impl Encoder {
     pub(crate) fn new(schema: SchemaRef) -> Result<Self> {
         let compression = Compression::ZSTD(ZstdLevel::try_new(1).map_err(|error| LakeError::corrupt("parquet", error))?);
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(compression)
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .set_created_by("signaux-faibles".to_owned())
-            .build();
+            // By row group only: readers skip groups, and pages are small.
+            .set_statistics_enabled(EnabledStatistics::Chunk);
+        for field in schema.fields() {
+            let column = ColumnPath::from(field.name().as_str());
+            match field.data_type() {
+                // Amounts and measures hardly repeat: a dictionary of them costs more than it saves.
+                DataType::Int64 | DataType::Float64 => properties = properties.set_column_dictionary_enabled(column, false),
+                // Bounds of texts help nobody, but those of the companies.
+                DataType::Utf8 if field.name() != "siren" => {
+                    properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+                }
+                _ => {}
+            }
+        }
+        let properties = properties.build();
         let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| LakeError::corrupt("parquet", error))?;
         Ok(Self { writer, rows: 0, sirens: None })
     }

@@ -8,7 +8,7 @@ use domain::{BatchKey, Delivery, Siren};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::columns::TableRow;
+use crate::columns::Columnar;
 use crate::error::Result;
 use crate::tables::{Partition, Stored, Table};
 
@@ -34,10 +34,7 @@ pub struct State<R> {
     parts: Vec<(BatchKey, Partition<Stored<R>>)>,
 }
 
-impl<R: Record> Table<Stored<R>>
-where
-    Stored<R>: TableRow,
-{
+impl<R: Record + Columnar> Table<Stored<R>> {
     /// The state as of a batch; without parts when nothing was delivered yet.
     pub async fn state(&self, batch: BatchKey) -> Result<State<R>> {
         let mut parts = Vec::new();
@@ -48,10 +45,7 @@ where
     }
 }
 
-impl<R: Record> State<R>
-where
-    Stored<R>: TableRow,
-{
+impl<R: Record + Columnar> State<R> {
     /// Whether nothing was delivered yet.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -109,10 +103,7 @@ struct Merge<R: Record> {
     new: HashSet<R::Key>,
 }
 
-impl<R: Record> Merge<R>
-where
-    Stored<R>: TableRow,
-{
+impl<R: Record + Columnar> Merge<R> {
     fn new(parts: Vec<Partition<Stored<R>>>, sirens: RangeInclusive<Siren>) -> Self {
         Self { parts, sirens, current: None, known: HashSet::new(), new: HashSet::new() }
     }

@@ -9,12 +9,13 @@ use domain::records::{
     EstablishmentState, FilterEntry, GroupLink, Headcount, LegalUnit, Notice, PaymentDelay, PaymentPlan, ProcolEvent, Record,
     ShortTimeConsumption, ShortTimeRequest,
 };
+use domain::time_rules::TimeRules;
 use domain::{NaiveDate, Siren};
 
-use crate::columns::{Column, TableRow, fields_of};
+use crate::columns::{Column, Columnar, TableRow, fields_of};
 use crate::error::{LakeError, Result};
 
-pub use crate::delta::{DynamicTable, DynamicWriter, Partition, PartitionWriter, Table};
+pub use crate::delta::{DynamicTable, DynamicWriter, Partition, PartitionWriter, Run, Table, Upkeep};
 pub use crate::state::State;
 
 /// A row of a source with the day from which it is known.
@@ -62,72 +63,106 @@ pub struct PerimeterRow {
     pub months: u32,
 }
 
-/// Implements [`TableRow`] for a struct: `$key` gives its SIREN, `$path` leads to the struct that holds the fields.
-/// With `siren +`, the SIREN gets a column of its own before the fields.
-macro_rules! table {
-    ($row:ty, $table:expr, $($extra:ident +)? [$($field:ident),* $(,)?], $wrap:expr, $get:expr, $record:ident, $key:expr $(, $known:ident)?) => {
-        impl TableRow for $row {
-            const TABLE: &'static str = $table;
-            const DELIVERED: bool = <[&str]>::len(&[$(stringify!($known)),*]) > 0;
-
-            fn schema() -> SchemaRef {
+/// Implements [`Columnar`] for a struct. With `siren +`, the SIREN of the record has a column of its
+/// own before the fields.
+macro_rules! columnar {
+    ($row:ident, $($extra:ident +)? [$($field:ident),* $(,)?]) => {
+        impl Columnar for $row {
+            fn fields() -> Vec<Field> {
                 let mut fields: Vec<Field> = Vec::new();
                 $(fields.extend(Siren::fields(stringify!($extra)));)?
-                $(fields.extend(fields_of(|record: &$record| &record.$field, stringify!($field)));)*
-                $(fields.extend(NaiveDate::fields(stringify!($known)));)?
-                Arc::new(Schema::new(fields))
+                $(fields.extend(fields_of(|row: &$row| &row.$field, stringify!($field)));)*
+                fields
             }
 
-            fn siren(&self) -> Siren {
-                let key: fn(&Self) -> Siren = $key;
-                key(self)
-            }
-
-            fn encode(rows: &[Self]) -> Result<RecordBatch> {
-                let get: fn(&Self) -> &$record = $get;
+            fn columns<'a>(rows: impl Iterator<Item = &'a Self> + Clone) -> Vec<ArrayRef> {
                 let mut columns: Vec<ArrayRef> = Vec::new();
                 $(
-                    let sirens: Vec<Siren> = rows.iter().map(TableRow::siren).collect();
-                    debug_assert_eq!(stringify!($extra), "siren");
-                    columns.extend(Column::encode(&mut sirens.iter()));
+                    let $extra: Vec<Siren> = rows.clone().map(Record::siren).collect();
+                    columns.extend(Column::encode($extra.iter()));
                 )?
-                $(columns.extend(Column::encode(&mut rows.iter().map(|row| &get(row).$field)));)*
-                $(columns.extend(Column::encode(&mut rows.iter().map(|row| &row.$known)));)?
-                RecordBatch::try_new(Self::schema(), columns).map_err(|error| LakeError::corrupt(Self::TABLE, error))
+                $(columns.extend(Column::encode(rows.clone().map(|row| &row.$field)));)*
+                columns
             }
 
-            fn decode(batch: &RecordBatch) -> Result<Vec<Self>> {
-                let end = || LakeError::corrupt(Self::TABLE, "columns of different lengths");
+            fn from_columns(batch: &RecordBatch) -> Result<Vec<Self>> {
+                let end = || LakeError::corrupt(stringify!($row), "columns of different lengths");
                 $(let mut $field = Column::decode(batch, stringify!($field))?.into_iter();)*
-                $(let mut $known = NaiveDate::decode(batch, stringify!($known))?.into_iter();)?
-                (0..batch.num_rows())
-                    .map(|_| {
-                        let record = $record { $($field: $field.next().ok_or_else(end)?),* };
-                        Ok(($wrap)(record, ($($known.next().ok_or_else(end)?,)?)))
-                    })
-                    .collect()
+                (0..batch.num_rows()).map(|_| Ok($row { $($field: $field.next().ok_or_else(end)?),* })).collect()
             }
         }
     };
 }
 
-/// A table of a source, by its record.
-macro_rules! source_table {
-    ($record:ident, $($extra:ident +)? [$($field:ident),* $(,)?]) => {
-        table!(
-            Stored<$record>,
-            <$record as Record>::SOURCE.name(),
-            $($extra +)? [$($field),*],
-            |row, (known_at,)| Stored { row, known_at },
-            |stored| &stored.row,
-            $record,
-            |stored| stored.row.siren(),
-            known_at
-        );
+/// Column of the day from which a row is known.
+const KNOWN_AT: &str = "known_at";
+
+impl<R: Record + Columnar> Stored<R> {
+    /// Rows as columns, known from the days that the rules say.
+    pub(crate) fn encode_rows(rows: &[&R], rules: &TimeRules) -> Result<RecordBatch> {
+        let known: Vec<NaiveDate> = rows.iter().map(|row| row.known_at(rules)).collect();
+        Self::batch(rows.iter().copied(), &known)
+    }
+
+    fn batch<'a>(rows: impl Iterator<Item = &'a R> + Clone, known: &[NaiveDate]) -> Result<RecordBatch> {
+        let mut columns = R::columns(rows);
+        columns.extend(Column::encode(known.iter()));
+        RecordBatch::try_new(Self::schema(), columns).map_err(|error| LakeError::corrupt(Self::TABLE, error))
+    }
+}
+
+impl<R: Record + Columnar> TableRow for Stored<R> {
+    const TABLE: &'static str = R::SOURCE.name();
+    const DELIVERED: bool = true;
+
+    fn schema() -> SchemaRef {
+        let mut fields = R::fields();
+        fields.extend(NaiveDate::fields(KNOWN_AT));
+        Arc::new(Schema::new(fields))
+    }
+
+    fn siren(&self) -> Siren {
+        self.row.siren()
+    }
+
+    fn encode(rows: &[Self]) -> Result<RecordBatch> {
+        let known: Vec<NaiveDate> = rows.iter().map(|stored| stored.known_at).collect();
+        Self::batch(rows.iter().map(|stored| &stored.row), &known)
+    }
+
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>> {
+        let known = NaiveDate::decode(batch, KNOWN_AT)?;
+        Ok(R::from_columns(batch)?.into_iter().zip(known).map(|(row, known_at)| Self { row, known_at }).collect())
+    }
+}
+
+/// Implements [`TableRow`] for a struct that is not of a delivery: `$siren` gives its sort key.
+macro_rules! plain_table {
+    ($row:ident, $table:literal, $siren:expr) => {
+        impl TableRow for $row {
+            const TABLE: &'static str = $table;
+
+            fn schema() -> SchemaRef {
+                Arc::new(Schema::new(Self::fields()))
+            }
+
+            fn siren(&self) -> Siren {
+                let siren: fn(&Self) -> Siren = $siren;
+                siren(self)
+            }
+
+            fn encode(rows: &[Self]) -> Result<RecordBatch> {
+                RecordBatch::try_new(Self::schema(), Self::columns(rows.iter())).map_err(|error| LakeError::corrupt(Self::TABLE, error))
+            }
+
+            fn decode(batch: &RecordBatch) -> Result<Vec<Self>> {
+                Self::from_columns(batch)
+            }
+        }
     };
 }
 
-source_table!(
+columnar!(
     Establishment,
     siren
         + [
@@ -157,12 +192,12 @@ source_table!(
             latitude,
         ]
 );
-source_table!(LegalUnit, [siren, name, first_names, last_name, usual_name, legal_category, naf, naf2025, headcount_band, created, active,]);
-source_table!(EstablishmentState, siren + [siret, start, end, active, changed]);
-source_table!(Headcount, siren + [siret, account, month, headcount]);
-source_table!(CompanyHeadcount, [siren, month, headcount]);
-source_table!(Contribution, siren + [siret, account, period, paid, due]);
-source_table!(
+columnar!(LegalUnit, [siren, name, first_names, last_name, usual_name, legal_category, naf, naf2025, headcount_band, created, active,]);
+columnar!(EstablishmentState, siren + [siret, start, end, active, changed]);
+columnar!(Headcount, siren + [siret, account, month, headcount]);
+columnar!(CompanyHeadcount, [siren, month, headcount]);
+columnar!(Contribution, siren + [siret, account, period, paid, due]);
+columnar!(
     Debit,
     siren
         + [
@@ -181,14 +216,14 @@ source_table!(
             appeal,
         ]
 );
-source_table!(
+columnar!(
     PaymentPlan,
     siren + [siret, account, case_number, created, due, duration_days, debtor, six_months, year, amount, stage, action,]
 );
-source_table!(CcsfDecision, siren + [siret, account, treated_on, stage, action]);
-source_table!(ProcolEvent, [siren, siret, effective, action, stage, label]);
-source_table!(ShortTimeConsumption, siren + [request_id, siret, date, hours, amount, headcount]);
-source_table!(
+columnar!(CcsfDecision, siren + [siret, account, treated_on, stage, action]);
+columnar!(ProcolEvent, [siren, siret, effective, action, stage, label]);
+columnar!(ShortTimeConsumption, siren + [request_id, siret, date, hours, amount, headcount]);
+columnar!(
     ShortTimeRequest,
     siren
         + [
@@ -209,8 +244,8 @@ source_table!(
             consumed_amount,
         ]
 );
-source_table!(PaymentDelay, [siren, days, value_date]);
-source_table!(
+columnar!(PaymentDelay, [siren, days, value_date]);
+columnar!(
     Accounts,
     [
         siren,
@@ -238,10 +273,10 @@ source_table!(
         public,
     ]
 );
-source_table!(Notice, [id, siren, published, effective, action, stage, family, nature, replaces, cancels]);
-source_table!(AccountLink, siren + [account, siret, closed_on]);
-source_table!(FilterEntry, [siren]);
-source_table!(
+columnar!(Notice, [id, siren, published, effective, action, stage, family, nature, replaces, cancels]);
+columnar!(AccountLink, siren + [account, siret, closed_on]);
+columnar!(FilterEntry, [siren]);
+columnar!(
     CompanyAccounts,
     [
         siren,
@@ -275,7 +310,7 @@ source_table!(
         working_capital_days
     ]
 );
-source_table!(
+columnar!(
     BankRatios,
     [
         siren,
@@ -289,7 +324,7 @@ source_table!(
         financial_costs_share
     ]
 );
-source_table!(
+columnar!(
     GroupLink,
     [
         siren,
@@ -308,18 +343,11 @@ source_table!(
     ]
 );
 
-table!(
-    RejectRow,
-    "rejects",
-    [source, file, line, record, column, reason, value],
-    |row, ()| row,
-    |row| row,
-    RejectRow,
-    // Lines have no company: all sort alike and keep their order.
-    |_| FIRST_SIREN
-);
-table!(PerimeterRow, "perimeter", [siren, included, reason, basis, headcount, months], |row, ()| row, |row| row, PerimeterRow, |row| row
-    .siren);
+columnar!(RejectRow, [source, file, line, record, column, reason, value]);
+// Lines have no company: all sort alike and keep their order.
+plain_table!(RejectRow, "rejects", |_| FIRST_SIREN);
+columnar!(PerimeterRow, [siren, included, reason, basis, headcount, months]);
+plain_table!(PerimeterRow, "perimeter", |row| row.siren);
 
 const FIRST_SIREN: Siren = match Siren::from_number(0) {
     Some(siren) => siren,

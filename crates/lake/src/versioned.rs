@@ -113,6 +113,11 @@ impl Pointers<'_> {
         self.at(name).set(value).await
     }
 
+    /// Removes a pointer, whatever it points to.
+    pub async fn remove(&self, name: &str) -> Result<()> {
+        self.lake.objects().delete(&format!("pointers/{name}")).await
+    }
+
     /// Names of the pointers that start with `prefix`, sorted.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let paths = self.lake.objects().list("pointers").await?;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::convert::Infallible;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use panel::perimeter::{Size, SizeBasis, SizeRule};
 use panel::procol::state_at;
 use panel::{CompanyRows, Window, risk, series};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sources::{Rejection, RowParser, Sink, files, parse};
+use sources::{RowParser, files, parse};
 
 fn world() -> Option<PathBuf> {
     let given = std::env::var_os("SF_SHARED").map(PathBuf::from);
@@ -24,23 +23,11 @@ fn world() -> Option<PathBuf> {
     path.is_dir().then(|| path.join("data/world-a"))
 }
 
-struct Collect<R>(Vec<R>);
-
-impl<R> Sink<R> for Collect<R> {
-    type Error = Infallible;
-    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Infallible> {
-        self.0.append(rows);
-        Ok(())
-    }
-    fn rejected(&mut self, _: Rejection) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
 fn read<P: RowParser>(name: &str) -> Vec<P::Row> {
-    let mut rows = Collect(Vec::new());
-    parse::<P, _>(File::open(world().unwrap().join("2511").join(name)).unwrap(), name, &mut rows).unwrap();
-    rows.0
+    let mut rows = Vec::new();
+    let file = File::open(world().unwrap().join("2511").join(name)).unwrap();
+    parse::<P, _>(file, name, None, std::slice::from_mut(&mut rows)).unwrap();
+    rows
 }
 
 fn group<R: Record>(rows: Vec<R>) -> BTreeMap<Siren, Vec<R>> {

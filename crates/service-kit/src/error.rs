@@ -225,6 +225,7 @@ impl From<lake::LakeError> for ServiceError {
             E::Root { .. } => ErrorCode::Configuration,
             E::Immutable(_) | E::Corrupt { .. } => ErrorCode::StorageCorrupt,
             E::Conflict(_) => ErrorCode::StorageConflict,
+            E::Name(_) | E::Altered { .. } => ErrorCode::Upload,
             E::NotFound(_) | E::Store(_) | E::Table { .. } | E::Io { .. } => ErrorCode::StorageUnavailable,
         };
         Self::new(code, error.to_string())

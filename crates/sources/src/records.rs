@@ -48,14 +48,16 @@ pub(crate) struct Records<'b> {
     lines: u64,
     /// First physical line of the current record, from 1.
     start: u64,
+    /// Whether there are quotes in the block.
+    quotes: bool,
     /// Whether the block holds the current record whole: it ends with a line break, and not inside quotes.
     whole: bool,
 }
 
 impl<'b> Records<'b> {
     pub(crate) fn new(block: &'b [u8], dialect: Dialect) -> Self {
-        let (fields, unquoted) = (Vec::new(), Vec::new());
-        Self { block, dialect, next: 0, raw: 0..0, fields, unquoted, lines: 0, start: 0, whole: false }
+        let (fields, unquoted, quotes) = (Vec::new(), Vec::new(), memchr(b'"', block).is_some());
+        Self { block, dialect, next: 0, raw: 0..0, fields, unquoted, lines: 0, start: 0, quotes, whole: false }
     }
 
     /// Physical line where the current record starts, from 1.
@@ -118,30 +120,22 @@ impl<'b> Records<'b> {
         self.fields.push(Field { start: start as u32, end: end as u32, unquoted });
     }
 
-    /// Splits a record without quotes; `None` at the first quote.
+    /// Splits a record without quotes; `None` if it has one.
     fn plain(&mut self, begin: usize) -> Option<()> {
-        let delimiter = self.dialect.delimiter;
-        let mut start = begin;
-        for (offset, &byte) in self.block[begin..].iter().enumerate() {
-            if byte == delimiter {
-                self.push(start, begin + offset, false);
-                start = begin + offset + 1;
-            } else if byte == b'\n' {
-                self.end_plain(begin, start, begin + offset, true);
-                return Some(());
-            } else if byte == b'"' {
-                return None;
-            }
+        let (end, at, line_break) = self.line_end(begin);
+        let line = &self.block[begin..end];
+        if self.quotes && memchr(b'"', line).is_some() {
+            return None;
         }
-        self.end_plain(begin, start, self.block.len(), false);
-        Some(())
-    }
-
-    /// Ends the last field at a line break, or at the end of the block.
-    fn end_plain(&mut self, begin: usize, start: usize, at: usize, line_break: bool) {
-        let end = if line_break && at > start && self.block[at - 1] == b'\r' { at - 1 } else { at };
+        let (fields, mut start) = (&mut self.fields, begin);
+        each_position(line, self.dialect.delimiter, |position| {
+            let end = begin + position;
+            fields.push(Field { start: start as u32, end: end as u32, unquoted: false });
+            start = end + 1;
+        });
         self.push(start, end, false);
         self.ended(begin..end, at, line_break);
+        Some(())
     }
 
     /// Notes where the record ended: `at` is its line break, or the end of the block.
@@ -250,6 +244,25 @@ impl<'b> Records<'b> {
     }
 }
 
+/// Calls `found` with each position of a byte, in order. Fields are short: eight bytes are looked at together, which beats a
+/// search from one delimiter to the next.
+fn each_position(text: &[u8], byte: u8, mut found: impl FnMut(usize)) {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let pattern = u64::from_ne_bytes([byte; 8]);
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        // The high bit of each byte that is zero, and of no other.
+        let differs = u64::from_le_bytes(*word) ^ pattern;
+        let mut zeros = !(((differs & LOW) + LOW) | differs | LOW);
+        while zeros != 0 {
+            found(index * 8 + (zeros.trailing_zeros() / 8) as usize);
+            zeros &= zeros - 1;
+        }
+    }
+    let at = text.len() - rest.len();
+    rest.iter().enumerate().filter(|(_, other)| **other == byte).for_each(|(index, _)| found(at + index));
+}
+
 /// The physical line being read: where its record begins, and the ends of its content and of its break, if it has one.
 struct Line {
     begin: usize,
@@ -311,6 +324,17 @@ mod tests {
         let lazy = [good(1, &["a", "b"]), good(2, &["x\"y", "z"]), good(3, &["q\"r", "s"]), good(4, &["c", "d"])];
         // A lazy quoted field goes on to a quote before a delimiter: `"q"r;s` has none, so it takes the rest of the file.
         assert_eq!(read("a;b\nx\"y;z\n", true), lazy[..2]);
+    }
+
+    #[test]
+    fn every_position_is_found() {
+        for length in 0..40 {
+            let text: Vec<u8> = (0..length).map(|index| [b';', b'<', b':', 0x3b ^ 0x80, 0, 0xff][(index * 7 + length) % 6]).collect();
+            let mut found = Vec::new();
+            each_position(&text, b';', |position| found.push(position));
+            let expected: Vec<usize> = (0..length).filter(|index| text[*index] == b';').collect();
+            assert_eq!(found, expected, "{text:x?}");
+        }
     }
 
     #[test]

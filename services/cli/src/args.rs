@@ -152,8 +152,8 @@ pub struct Parse {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: sf ingest /deliveries/2511 --batch 2511 --source debit,cotisation --check")]
 pub struct Ingest {
-    /// Folder of the delivery.
-    pub delivery: PathBuf,
+    /// Folder of the delivery, or s3://bucket/prefix.
+    pub delivery: String,
     /// Batch, YYMM.
     #[arg(long)]
     pub batch: BatchKey,
@@ -163,6 +163,9 @@ pub struct Ingest {
     /// Which files the delivery is made of: with open-data the perimeter comes from the headcount bands of SIRENE.
     #[arg(long, value_enum, default_value = "full")]
     pub profile: Profile,
+    /// Sources whose files add to the earlier deliveries instead of replacing them (manifest.toml may say it too).
+    #[arg(long, value_delimiter = ',', value_name = "SOURCE")]
+    pub flow: Vec<Source>,
     /// Parse and report, commit nothing.
     #[arg(long)]
     pub check: bool,
@@ -201,6 +204,18 @@ pub enum Batches {
         /// Sources; all otherwise.
         #[arg(long, value_delimiter = ',')]
         source: Vec<Source>,
+    },
+    /// Forget the batches beyond the last ones, and remove the files that nothing refers to.
+    Prune {
+        /// Batches that stay, the latest ones; all otherwise.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: Option<u32>,
+        /// Files that nothing refers to are removed when they are older: at least 24.
+        #[arg(long, value_name = "HOURS", default_value_t = 168, value_parser = clap::value_parser!(u32).range(24..))]
+        older_than: u32,
+        /// Say what would be removed, remove nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -463,8 +478,8 @@ pub enum Lists {
   sf run /deliveries/2511 --batch 2511
   sf run public-files --batch 2511 --profile open-data      files of data.gouv.fr only: docs/open-data.md")]
 pub struct Run {
-    /// Folder of the delivery.
-    pub delivery: PathBuf,
+    /// Folder of the delivery, or s3://bucket/prefix.
+    pub delivery: String,
     /// Batch, YYMM.
     #[arg(long)]
     pub batch: BatchKey,

@@ -66,7 +66,7 @@ impl Patience {
 
 /// Whether the service or its storage is away for now. The errors of our services carry details; those of a connection
 /// that broke do not, whatever their code.
-fn passing(status: &Status) -> bool {
+pub fn passing(status: &Status) -> bool {
     let broken = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::DeadlineExceeded);
     let code = ServiceError::from_status(status).code();
     (broken && status.details().is_empty()) || matches!(code, ErrorCode::Unreachable | ErrorCode::StorageUnavailable)

@@ -10,7 +10,7 @@ use domain::records::{
 };
 use domain::{BatchKey, Siren, bodacc};
 use lake::tables::{State, Stored};
-use lake::{Lake, TableRow};
+use lake::{Columnar, Lake};
 use panel::CompanyRows;
 
 use crate::error::FeatureError;
@@ -63,10 +63,7 @@ impl Tables {
     }
 }
 
-async fn open<R: Record>(lake: &Lake, batch: BatchKey) -> Result<State<R>, FeatureError>
-where
-    Stored<R>: TableRow,
-{
+async fn open<R: Record + Columnar>(lake: &Lake, batch: BatchKey) -> Result<State<R>, FeatureError> {
     Ok(lake.table::<Stored<R>>().state(batch).await?)
 }
 
@@ -132,10 +129,7 @@ impl<R: Record> Sorted<R> {
     }
 }
 
-async fn sorted<R: Record>(state: &State<R>, range: RangeInclusive<Siren>) -> Result<Sorted<R>, FeatureError>
-where
-    Stored<R>: TableRow,
-{
+async fn sorted<R: Record + Columnar>(state: &State<R>, range: RangeInclusive<Siren>) -> Result<Sorted<R>, FeatureError> {
     let mut rows = state.rows(Some(range)).await?;
     // A state may be several sorted runs; a stable sort keeps the order of the files within a company.
     rows.sort_by_key(Record::siren);

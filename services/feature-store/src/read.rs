@@ -14,7 +14,7 @@ use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, NaiveDate, ProcolState, Siren};
 use futures::TryStreamExt;
 use lake::tables::{DynamicTable, Stored};
-use lake::{Lake, TableRow};
+use lake::{Columnar, Lake};
 use panel::{Catalogue, CompanyRows, history};
 use parquet::arrow::ArrowWriter;
 
@@ -203,10 +203,7 @@ fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, Featur
     rows.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| FeatureError::Task(format!("the offline features have no column '{name}'")))
 }
 
-async fn freshness_of<R: Record>(lake: &Lake, batch: BatchKey) -> Result<SourceFreshness, FeatureError>
-where
-    Stored<R>: TableRow,
-{
+async fn freshness_of<R: Record + Columnar>(lake: &Lake, batch: BatchKey) -> Result<SourceFreshness, FeatureError> {
     let state = lake.table::<Stored<R>>().state(batch).await?;
     let (mut rows, mut until): (u64, Option<NaiveDate>) = (0, None);
     let mut scan = state.scan(None)?;

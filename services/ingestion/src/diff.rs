@@ -10,7 +10,7 @@ use domain::{BatchKey, Siren, Source};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lake::tables::{State, Stored};
-use lake::{Lake, TableRow};
+use lake::{Columnar, Lake};
 use sources::RowParser;
 
 use crate::error::IngestError;
@@ -24,10 +24,7 @@ pub fn diff(lake: &Lake, source: Source, before: BatchKey, after: BatchKey) -> B
     tables::dispatch!(source, Parser => of::<<Parser as RowParser>::Row>(lake, before, after).boxed())
 }
 
-async fn of<R: Record>(lake: &Lake, before: BatchKey, after: BatchKey) -> Result<Option<SourceDiff>, IngestError>
-where
-    Stored<R>: TableRow,
-{
+async fn of<R: Record + Columnar>(lake: &Lake, before: BatchKey, after: BatchKey) -> Result<Option<SourceDiff>, IngestError> {
     let table = lake.table::<Stored<R>>();
     let (before, after) = (table.state(before).await?, table.state(after).await?);
     if before.is_empty() && after.is_empty() {

@@ -39,6 +39,17 @@ pub enum IngestError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// A folder of this machine that cannot be read.
+    #[error("the folder {folder} cannot be read: {reason}")]
+    Folder {
+        /// Which.
+        folder: String,
+        /// Why.
+        reason: String,
+    },
+    /// A pruning that would be dangerous.
+    #[error("{0}")]
+    Prune(String),
     /// A profile that does not exist.
     #[error("there is no profile '{0}': leave it empty, or ask for open-data")]
     Profile(String),
@@ -65,6 +76,7 @@ pub const fn file_code(error: &FileError) -> ErrorCode {
         FileError::MissingColumns { .. } | FileError::NoAccountLinks => ErrorCode::MissingColumn,
         FileError::WrongSource { .. } => ErrorCode::WrongSource,
         FileError::Unreadable(_)
+        | FileError::Binary
         | FileError::EndlessLine { .. }
         | FileError::SeveralFiles(_)
         | FileError::SeveralSheets(_)
@@ -77,9 +89,10 @@ impl From<IngestError> for ServiceError {
         let message = error.to_string();
         match error {
             IngestError::File { file, error } => Self::new(file_code(&error), message).with("file", file).with("line", "1"),
-            IngestError::NoFiles(_) => Self::new(ErrorCode::NoFiles, message),
+            IngestError::NoFiles(_) | IngestError::Folder { .. } => Self::new(ErrorCode::NoFiles, message),
             IngestError::UnknownBatch(_) | IngestError::NoParent { .. } => Self::new(ErrorCode::BatchNotFound, message),
             IngestError::Manifest { file, .. } => Self::new(ErrorCode::Manifest, message).with("file", file),
+            IngestError::Prune(_) => Self::new(ErrorCode::InvalidArgument, message).with("field", "min_age_hours"),
             IngestError::Profile(_) => Self::new(ErrorCode::InvalidArgument, message).with("field", "profile"),
             IngestError::Report { .. } => Self::new(ErrorCode::StorageCorrupt, message),
             IngestError::Lake(error) => error.into(),

@@ -1,51 +1,86 @@
 //! The files of a batch to import: of which source each is, and how its source is delivered.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use api::ingestion::ImportBatchRequest;
 use domain::{BatchKey, Delivery, Source};
-use futures::TryStreamExt;
-use lake::{Lake, RawFile};
+use lake::{Lake, LakeError, RawFile, Received};
 use sources::detect;
+use url::Url;
 
 use crate::error::IngestError;
 use crate::manifest::{self, Manifest};
+use crate::upload::Uploads;
 
 /// Largest manifest read.
 const MANIFEST: u64 = 1024 * 1024;
 
-/// A file and its name.
-pub type Named = (String, RawFile);
+/// A file of a delivery. It can be read at once; it may still be on its way to the disk.
+pub struct File {
+    /// Its name.
+    pub name: String,
+    path: String,
+    state: State,
+}
+
+enum State {
+    Stored(RawFile),
+    Received(Received),
+}
+
+impl File {
+    fn stored(name: String, file: RawFile) -> Self {
+        Self { name, path: file.path.clone(), state: State::Stored(file) }
+    }
+
+    fn received(received: Received) -> Self {
+        Self { name: received.name().to_owned(), path: received.path().to_owned(), state: State::Received(received) }
+    }
+
+    /// Where it can be read, in the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Waits until the file is stored for good. Nobody may be reading it.
+    pub async fn store(self, lake: &Lake, batch: BatchKey) -> Result<RawFile, LakeError> {
+        match self.state {
+            State::Stored(file) => Ok(file),
+            State::Received(received) => lake.raw().store(batch, received).await,
+        }
+    }
+}
 
 /// The files of an import.
 pub struct Files {
     /// Those of each source asked for.
-    pub by_source: BTreeMap<Source, Vec<Named>>,
+    pub by_source: BTreeMap<Source, Vec<File>>,
     /// Those of no source, when all sources are asked for.
-    pub unknown: Vec<Named>,
+    pub unknown: Vec<File>,
     manifest: Manifest,
     flows: Vec<Source>,
 }
 
 impl Files {
     /// Looks for the files that a request asks for, and checks them against their manifest.
-    pub async fn find(lake: &Lake, batch: BatchKey, request: &ImportBatchRequest) -> Result<Self, IngestError> {
-        let mut delivered = lake.raw().list(batch).await?;
-        delivered.retain(|name, _| request.file_names.is_empty() || request.file_names.contains(name));
-        let manifest = match delivered.get(manifest::NAME) {
-            Some(file) => read(lake, batch, file).await?,
-            None => Manifest::default(),
+    pub async fn find(lake: &Lake, batch: BatchKey, request: &ImportBatchRequest, uploads: &Uploads) -> Result<Self, IngestError> {
+        let mut delivered = if request.uri.is_empty() {
+            let wanted = |name: &String| request.file_names.is_empty() || request.file_names.contains(name);
+            let known = lake.raw().list(batch).await?.into_iter().filter(|(name, _)| wanted(name));
+            known.map(|(name, file)| File::stored(name, file)).collect()
+        } else {
+            copy(lake, batch, &request.uri, uploads).await?
         };
-        manifest.check(batch, &delivered)?;
-        delivered.remove(manifest::NAME);
+        let manifest = check(lake, batch, &mut delivered).await?;
         let wanted = |source: Source| request.sources.is_empty() || request.sources.iter().any(|name| name == source.name());
-        let (mut by_source, mut unknown) = (BTreeMap::<Source, Vec<Named>>::new(), Vec::new());
-        for (name, file) in delivered {
-            match detect(&name) {
-                Some(source) if wanted(source) => by_source.entry(source).or_default().push((name, file)),
-                None if request.sources.is_empty() => unknown.push((name, file)),
-                // Not asked for: files of other sources and of none are left alone.
-                Some(_) | None => {}
+        let (mut by_source, mut unknown) = (BTreeMap::<Source, Vec<File>>::new(), Vec::new());
+        for file in delivered.into_iter().filter(|file| file.name != manifest::NAME) {
+            match detect(&file.name) {
+                Some(source) if wanted(source) => by_source.entry(source).or_default().push(file),
+                None if request.sources.is_empty() => unknown.push(file),
+                // Not asked for: files of other sources and of none are stored and left alone.
+                Some(_) | None => drop(file.store(lake, batch).await?),
             }
         }
         if by_source.is_empty() && unknown.is_empty() {
@@ -61,23 +96,59 @@ impl Files {
     }
 }
 
-/// Copies the files of a folder of an object store into a batch; gives their names. Folders inside of it and hidden files are
-/// left alone. A file that is there already with the same content is stored once.
-pub async fn copy(lake: &Lake, batch: BatchKey, uri: &str) -> Result<Vec<String>, IngestError> {
-    let other = lake.other(uri)?;
-    let mut names = Vec::new();
-    for found in other.objects().top().await?.into_iter().filter(|found| !found.path.starts_with('.')) {
-        let content = other.objects().get_stream(&found.path).await?;
-        lake.raw().put(batch, &found.path, None, content).await?;
-        names.push(found.path);
+/// Reads the manifest of a delivery, if it has one, and checks the files against it.
+async fn check(lake: &Lake, batch: BatchKey, delivered: &mut Vec<File>) -> Result<Manifest, IngestError> {
+    if !delivered.iter().any(|file| file.name == manifest::NAME) {
+        return Ok(Manifest::default());
     }
-    if names.is_empty() { Err(IngestError::NoFiles(batch)) } else { Ok(names) }
+    let mut stored = BTreeMap::new();
+    for file in delivered.drain(..) {
+        stored.insert(file.name.clone(), file.store(lake, batch).await?);
+    }
+    let manifest = read(lake, &stored[manifest::NAME]).await?;
+    manifest.check(batch, &stored)?;
+    delivered.extend(stored.into_iter().map(|(name, file)| File::stored(name, file)));
+    Ok(manifest)
 }
 
-async fn read(lake: &Lake, batch: BatchKey, file: &RawFile) -> Result<Manifest, IngestError> {
+async fn read(lake: &Lake, file: &RawFile) -> Result<Manifest, IngestError> {
     if file.size > MANIFEST {
         return Err(IngestError::Manifest { file: manifest::NAME.to_owned(), problem: format!("it is larger than {MANIFEST} bytes") });
     }
-    let pieces: Vec<_> = lake.raw().open(batch, manifest::NAME).await?.try_collect().await?;
-    Manifest::parse(&pieces.concat())
+    Manifest::parse(&lake.objects().get(&file.path).await?)
+}
+
+/// Copies the files of a folder, `s3://bucket/prefix` or where it is allowed `file:///…`, into a batch. Folders inside of it and
+/// hidden files are left alone.
+async fn copy(lake: &Lake, batch: BatchKey, uri: &str, uploads: &Uploads) -> Result<Vec<File>, IngestError> {
+    match Url::parse(uri).ok().filter(|url| uploads.local_folders && url.scheme() == "file") {
+        Some(url) => copy_local(lake, batch, &url).await,
+        None => copy_remote(lake, batch, uri).await,
+    }
+}
+
+async fn copy_remote(lake: &Lake, batch: BatchKey, uri: &str) -> Result<Vec<File>, IngestError> {
+    let other = lake.other(uri)?;
+    let mut files = Vec::new();
+    for found in other.objects().top().await?.into_iter().filter(|found| !found.path.starts_with('.')) {
+        let content = other.objects().get_stream(&found.path).await?;
+        let file = lake.raw().put(batch, &found.path, None, content).await?;
+        files.push(File::stored(found.path, file));
+    }
+    Ok(files)
+}
+
+async fn copy_local(lake: &Lake, batch: BatchKey, url: &Url) -> Result<Vec<File>, IngestError> {
+    let unreadable = |error: &dyn Display| IngestError::Folder { folder: url.path().to_owned(), reason: error.to_string() };
+    let folder = url.to_file_path().map_err(|()| unreadable(&"it is no path of this machine"))?;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(&error))? {
+        let entry = entry.map_err(|error| unreadable(&error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_file() && !name.starts_with('.') {
+            files.push(File::received(lake.raw().receive(batch, &name, &entry.path()).await?));
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use domain::NaiveDate;
 use serde::{Deserialize, Serialize};
+use sources::ParseReport;
 
 /// Thresholds, as shares between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,6 +76,17 @@ pub struct Measured {
     pub amount_cents: i64,
     /// The latest day that a row is about.
     pub last_day: Option<NaiveDate>,
+}
+
+impl Measured {
+    /// Adds a file of the source.
+    pub fn add(&mut self, report: &ParseReport) {
+        self.lines += report.lines;
+        self.rejected += report.rejections();
+        self.rows += report.rows;
+        self.amount_cents = self.amount_cents.saturating_add(report.amount.0);
+        self.last_day = self.last_day.max(report.days.map(|(_, last)| last));
+    }
 }
 
 /// What a gate says against a source.

@@ -11,14 +11,14 @@ use domain::{BatchKey, Delivery, Source};
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use lake::tables::{RejectRow, Stored};
-use lake::{Lake, RawFile, TableRow};
+use lake::{Columnar, Lake};
 use service_kit::error::{ErrorCode, ServiceError};
 use service_kit::operations::JobProgress;
-use sources::{AccountLinks, ParseReport, RowParser};
+use sources::{AccountLinks, RowParser};
 
 use crate::Settings;
-use crate::error::{IngestError, file_code};
-use crate::files::{self, Files, Named};
+use crate::error::IngestError;
+use crate::files::{File, Files};
 use crate::gates::{Finding, Gate, Measured};
 use crate::load::load;
 use crate::perimeter::{self, Profile};
@@ -40,30 +40,33 @@ pub struct Import<'a> {
 impl Import<'_> {
     /// Imports, and gives the report. Faults of files are in the report; an error means that nothing can be said.
     pub async fn run(&self, progress: &JobProgress) -> Result<ImportReport, IngestError> {
-        let mut request = self.request.clone();
-        if !request.uri.is_empty() {
+        if !self.request.uri.is_empty() {
             progress.set(0, 1, "sources", "copying the files");
-            request.file_names = files::copy(self.lake, self.batch, &request.uri).await?;
         }
-        let delivered = Files::find(self.lake, self.batch, &request).await?;
+        let mut delivered = Files::find(self.lake, self.batch, self.request, &self.settings.uploads).await?;
         let total = delivered.by_source.len() as u64 + 1;
         let mut files: Vec<FileReport> = Vec::new();
         let mut rejects: Vec<RejectRow> = Vec::new();
         let mut sources = BTreeSet::new();
         let mut links = None;
         // In the order of the sources: that of the accounts first, since it says whose the lines of the others are.
-        let present = Source::ALL.into_iter().filter_map(|source| Some((source, delivered.by_source.get(&source)?)));
-        for (done, (source, named)) in present.enumerate() {
-            progress.set(done as u64, total, "sources", source.name());
+        let mut done = 0;
+        for source in Source::ALL {
+            let Some(present) = delivered.by_source.remove(&source) else { continue };
+            progress.set(done, total, "sources", source.name());
+            done += 1;
             if source != Source::AdminUrssaf && links.is_none() {
                 links = Some(self.links().await?);
             }
-            let outcome = dispatch(source, self, named, delivered.delivery(source), links.clone().flatten()).await?;
+            let outcome = dispatch(source, self, present, delivered.delivery(source), links.clone().flatten()).await?;
             files.extend(outcome.files);
             rejects.extend(outcome.rejects);
             sources.insert(source.name().to_owned());
         }
-        files.extend(delivered.unknown.iter().map(|(name, file)| unknown(name, file)));
+        for file in delivered.unknown {
+            let name = file.name.clone();
+            files.push(unknown(&name, &file.store(self.lake, self.batch).await?));
+        }
         let mut report = ImportReport {
             batch: self.batch.to_string(),
             check_only: self.request.check_only,
@@ -117,35 +120,32 @@ impl Import<'_> {
     /// Imports the files of one source: all of them, or nothing.
     async fn source<P: RowParser>(
         &self,
-        named: &[Named],
+        files: Vec<File>,
         delivery: Delivery,
         links: Option<Arc<AccountLinks>>,
     ) -> Result<Outcome, IngestError>
     where
-        Stored<P::Row>: TableRow,
+        P::Row: Columnar,
     {
         let table = self.lake.table::<Stored<P::Row>>();
         let mut writer = if self.request.check_only { None } else { Some(table.writer(self.batch).with_delivery(delivery)) };
         let mut outcome = Outcome::default();
         let mut measured = Measured::default();
-        for (name, file) in named {
+        for file in files {
             let start = Instant::now();
-            let mut entry = described(name, P::Row::SOURCE.name(), file);
+            let loaded = load::<P>(self.lake, &file, &self.settings.time_rules, links.clone(), writer.as_mut()).await;
+            let name = file.name.clone();
+            // What a commit is made from is safe before it.
+            let mut entry = described(&name, P::Row::SOURCE.name(), &file.store(self.lake, self.batch).await?);
             delivery.name().clone_into(&mut entry.delivery);
-            match load::<P>(self.lake, self.batch, name, &self.settings.time_rules, links.clone(), writer.as_mut()).await {
+            match loaded {
                 Ok(loaded) => {
                     count(&mut entry, &loaded.report);
-                    measured.lines += loaded.report.lines;
-                    measured.rejected += loaded.report.rejections();
-                    measured.rows += loaded.report.rows;
-                    measured.amount_cents += loaded.report.amount.0;
-                    measured.last_day = measured.last_day.max(loaded.report.days.map(|(_, last)| last));
+                    entry.lines_duplicated = loaded.duplicates;
+                    measured.add(&loaded.report);
                     outcome.rejects.extend(loaded.rejects);
                 }
-                Err(IngestError::File { file, error }) => {
-                    let error = IngestError::File { file, error };
-                    fail(&mut entry, &error);
-                }
+                Err(error @ IngestError::File { .. }) => fail(&mut entry, &error),
                 Err(error) => return Err(error),
             }
             entry.seconds = start.elapsed().as_secs_f64();
@@ -204,11 +204,11 @@ impl Outcome {
 fn dispatch<'a>(
     source: Source,
     import: &'a Import<'_>,
-    named: &'a [Named],
+    files: Vec<File>,
     delivery: Delivery,
     links: Option<Arc<AccountLinks>>,
 ) -> BoxFuture<'a, Result<Outcome, IngestError>> {
-    tables::dispatch!(source, Parser => import.source::<Parser>(named, delivery, links).boxed())
+    tables::dispatch!(source, Parser => import.source::<Parser>(files, delivery, links).boxed())
 }
 
 /// A batch key of a request.

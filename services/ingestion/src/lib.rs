@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod diff;
+mod duplicates;
 pub mod error;
 pub mod files;
 pub mod gates;
@@ -13,6 +14,7 @@ mod load;
 pub mod manifest;
 pub mod perimeter;
 pub mod preview;
+mod prune;
 pub mod report;
 mod service;
 mod tables;
@@ -21,7 +23,7 @@ pub mod upload;
 use std::sync::Arc;
 
 use api::ingestion::ingestion_service_server::{IngestionServiceServer, SERVICE_NAME};
-use api::ingestion::{ImportBatchRequest, ImportReport};
+use api::ingestion::{ImportBatchRequest, ImportReport, PruneBatchesRequest};
 use domain::time_rules::TimeRules;
 use panel::perimeter::SizeRule;
 use serde::{Deserialize, Serialize};
@@ -33,10 +35,14 @@ use tonic::service::RoutesBuilder;
 
 use crate::gates::Gates;
 use crate::import::{Import, checked_batch};
+use crate::prune::Prune;
 use crate::upload::Uploads;
 
 /// The job of an import.
 pub const IMPORT: Kind = Kind { service: "ingestion", name: "import", response: "signauxfaibles.ingestion.v1.ImportReport" };
+
+/// The job that removes old batches and files.
+pub const PRUNE: Kind = Kind { service: "ingestion", name: "prune", response: "signauxfaibles.ingestion.v1.PruneReport" };
 
 /// Settings of ingestion.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -68,6 +74,11 @@ impl Service for IngestionProcess {
                 let report: ImportReport = Import { lake: &lake, settings: &settings, batch, request: &request }.run(&progress).await?;
                 Ok(report)
             }
+        });
+        let lake = context.lake.clone();
+        context.jobs.register(PRUNE, move |request: PruneBatchesRequest, _: JobProgress| {
+            let lake = lake.clone();
+            async move { Ok(Prune::run(&lake, &request).await?) }
         });
         routes.add_service(IngestionServiceServer::new(service::Ingestion { context: context.clone(), uploads }));
         Ok(())

@@ -1,31 +1,32 @@
-//! From a stored file to the rows of a table: parsing runs on a blocking thread, writing on the runtime, rows flow between
-//! them through a bounded channel, so that memory does not depend on the size of the file.
+//! From a stored file to the rows of a table, on all cores.
+//!
+//! One thread reads, inflates and cuts the file; workers parse blocks, and each makes runs of its rows: sorted, encoded, sent
+//! to be written while it goes on. Memory does not depend on the size of the file.
 
 use std::io::{self, Read, Seek};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 
 use domain::records::Record;
 use domain::time_rules::TimeRules;
-use lake::tables::{PartitionWriter, RejectRow, Stored};
-use lake::{Lake, TableRow};
-use sources::{AccountLinks, FileError, ParseError, ParseReport, Rejection, RowParser, Sink};
+use lake::tables::{PartitionWriter, RejectRow, Run, Stored};
+use lake::{Columnar, Lake};
+use sources::{AccountLinks, FileError, ParseError, ParseReport, Parsed, Rejection, RowParser, Sink};
 use tokio::sync::mpsc;
 
+use crate::duplicates::Duplicates;
 use crate::error::IngestError;
+use crate::files::File;
 
-/// What the parser sends.
-enum Message<R> {
-    Rows(Vec<R>),
-    Rejected(Rejection),
-}
-
-/// Messages in flight; each holds a few thousand rows.
-const IN_FLIGHT: usize = 4;
+/// Encoded runs waiting to be written.
+const IN_FLIGHT: usize = 2;
 
 /// What one file gave.
 pub struct Loaded {
     /// Counts of the parser.
     pub report: ParseReport,
+    /// Lines that repeat an earlier one.
+    pub duplicates: u64,
     /// Rejected lines, ready to store.
     pub rejects: Vec<RejectRow>,
 }
@@ -33,51 +34,55 @@ pub struct Loaded {
 /// Parses a stored file and hands its rows to `writer`; without a writer the rows are only counted.
 pub async fn load<P: RowParser>(
     lake: &Lake,
-    batch: domain::BatchKey,
-    file_name: &str,
+    file: &File,
     rules: &TimeRules,
     links: Option<Arc<AccountLinks>>,
-    mut writer: Option<&mut PartitionWriter<Stored<P::Row>>>,
+    writer: Option<&mut PartitionWriter<Stored<P::Row>>>,
 ) -> Result<Loaded, IngestError>
 where
-    Stored<P::Row>: TableRow,
+    P::Row: Columnar,
 {
-    let (sender, mut receiver) = mpsc::channel::<Message<P::Row>>(IN_FLIGHT);
-    let reader = lake.raw().reader(batch, file_name).await?;
-    let name = file_name.to_owned();
-    let parser = tokio::task::spawn_blocking(move || parse_file::<P>(reader, &name, links.as_deref(), &mut Channel(sender)));
-
-    let mut rejects = Vec::new();
-    while let Some(message) = receiver.recv().await {
-        match message {
-            Message::Rows(rows) => {
-                if let Some(writer) = writer.as_deref_mut() {
-                    let stored = rows.into_iter().map(|row| Stored { known_at: row.known_at(rules), row }).collect();
-                    writer.write(stored).await?;
-                }
-            }
-            Message::Rejected(rejection) => rejects.push(reject_row(P::Row::SOURCE, file_name, rejection)),
+    let (sender, mut runs) = mpsc::channel::<Run<P::Row>>(IN_FLIGHT);
+    let reader = lake.objects().reader(file.path()).await?;
+    let (name, sender) = (file.name.clone(), writer.is_some().then_some(sender));
+    let rules = rules.clone();
+    let parser = tokio::task::spawn_blocking(move || parse_file::<P>(reader, &name, links.as_deref(), sender.as_ref(), &rules));
+    if let Some(writer) = writer {
+        while let Some(run) = runs.recv().await {
+            writer.add(run).await?;
         }
     }
-    let report = parser.await.map_err(|error| IngestError::Internal(error.to_string()))??;
-    Ok(Loaded { report, rejects })
+    let (parsed, duplicates) = parser.await.map_err(|error| IngestError::Internal(error.to_string()))??;
+    let rejects = parsed.rejections.into_iter().map(|rejection| reject_row(P::Row::SOURCE, &file.name, rejection)).collect();
+    Ok(Loaded { report: parsed.report, duplicates, rejects })
 }
 
 fn parse_file<P: RowParser>(
     reader: impl Read,
     name: &str,
     links: Option<&AccountLinks>,
-    sink: &mut Channel<P::Row>,
-) -> Result<ParseReport, IngestError> {
+    sender: Option<&mpsc::Sender<Run<P::Row>>>,
+    rules: &TimeRules,
+) -> Result<(Parsed, u64), IngestError>
+where
+    P::Row: Columnar,
+{
+    let duplicates = Mutex::new(Duplicates::default());
+    let threads = available_parallelism().map_or(1, usize::from);
+    let mut workers: Vec<_> = (0..threads).map(|_| Worker { sender, rules, duplicates: &duplicates }).collect();
     let parsed = if sources::is_archive(name) {
-        spool(reader).map_err(|error| FileError::from(error).into()).and_then(|file| sources::parse_file::<P, _>(file, name, links, sink))
+        spool(reader)
+            .map_err(|error| FileError::from(error).into())
+            .and_then(|file| sources::parse_file::<P, _>(file, name, links, &mut workers))
     } else {
-        sources::parse_with::<P, _>(reader, name, links, sink)
+        sources::parse::<P, _>(reader, name, links, &mut workers)
     };
-    parsed.map_err(|error| match error {
+    let parsed = parsed.map_err(|error| match error {
         ParseError::File(error) => IngestError::File { file: name.to_owned(), error },
-        ParseError::Sink(Closed) => IngestError::Internal("the writer stopped".to_owned()),
-    })
+        ParseError::Sink(error) => error,
+    })?;
+    let duplicates = duplicates.into_inner().unwrap_or_else(PoisonError::into_inner).count();
+    Ok((parsed, duplicates.map_err(|error| IngestError::Internal(format!("repeated lines cannot be counted: {error}")))?))
 }
 
 /// An archive is read from its end: it goes through an unnamed temporary file.
@@ -100,20 +105,29 @@ fn reject_row(source: domain::Source, file_name: &str, rejection: Rejection) -> 
     }
 }
 
-/// The parser's side of the channel.
-struct Channel<R>(mpsc::Sender<Message<R>>);
+/// A thread that makes runs.
+struct Worker<'a, R> {
+    /// Where runs go; none when nothing is stored.
+    sender: Option<&'a mpsc::Sender<Run<R>>>,
+    rules: &'a TimeRules,
+    duplicates: &'a Mutex<Duplicates>,
+}
 
-/// The writer is gone.
-struct Closed;
+impl<R: Record + Columnar> Sink<R> for Worker<'_, R> {
+    type Error = IngestError;
 
-impl<R: Send> Sink<R> for Channel<R> {
-    type Error = Closed;
-
-    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), Closed> {
-        self.0.blocking_send(Message::Rows(std::mem::take(rows))).map_err(|_| Closed)
+    fn wanted(&self) -> usize {
+        if self.sender.is_some() { Run::<R>::ROWS } else { 4_096 }
     }
 
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), Closed> {
-        self.0.blocking_send(Message::Rejected(rejection)).map_err(|_| Closed)
+    fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), IngestError> {
+        let Some(sender) = self.sender else { return Ok(()) };
+        let run = Run::encode(rows, self.rules)?;
+        sender.blocking_send(run).map_err(|_| IngestError::Internal("the writer stopped".to_owned()))
+    }
+
+    fn digests(&mut self, digests: &[u64]) -> Result<(), IngestError> {
+        let added = self.duplicates.lock().unwrap_or_else(PoisonError::into_inner).add(digests);
+        added.map_err(|error| IngestError::Internal(format!("repeated lines cannot be counted: {error}")))
     }
 }

@@ -43,7 +43,7 @@ impl Manifest {
 
     /// How a source is delivered.
     pub fn delivery(&self, source: Source) -> Delivery {
-        self.deliveries.get(&source).copied().unwrap_or(source.default_delivery())
+        self.deliveries.get(&source).copied().unwrap_or_else(|| source.default_delivery())
     }
 
     /// Checks that the files delivered are those that the manifest names.

@@ -6,50 +6,35 @@ use arrow::json::LineDelimitedWriter;
 use domain::Source;
 use domain::records::Record;
 use domain::time_rules::TimeRules;
-use lake::TableRow;
 use lake::tables::Stored;
-use sources::{ParseError, ParseReport, Rejection, RowParser, Sink};
+use lake::{Columnar, TableRow};
+use sources::{ParseError, Parsed, RowParser, Sink};
 
 use crate::error::IngestError;
 use crate::tables;
 
-/// Parses a file as the given source. Rows go to `rows` as JSON, one a line; rejected lines to `rejected`.
-pub fn preview(
-    source: Source,
-    file: impl Read + Seek,
-    name: &str,
-    rows: &mut dyn Write,
-    rejected: &mut dyn FnMut(Rejection),
-) -> Result<ParseReport, IngestError> {
-    tables::dispatch!(source, Parser => preview_as::<Parser>(file, name, rows, rejected))
+/// Parses a file as the given source. Rows go to `rows` as JSON, one a line.
+pub fn preview(source: Source, file: impl Read + Seek, name: &str, rows: &mut (dyn Write + Send)) -> Result<Parsed, IngestError> {
+    tables::dispatch!(source, Parser => preview_as::<Parser>(file, name, rows))
 }
 
-fn preview_as<P: RowParser>(
-    file: impl Read + Seek,
-    name: &str,
-    rows: &mut dyn Write,
-    rejected: &mut dyn FnMut(Rejection),
-) -> Result<ParseReport, IngestError>
+fn preview_as<P: RowParser>(file: impl Read + Seek, name: &str, rows: &mut (dyn Write + Send)) -> Result<Parsed, IngestError>
 where
-    Stored<P::Row>: TableRow,
+    P::Row: Columnar,
 {
-    let mut printer = Printer { rows, rejected, rules: TimeRules::default() };
-    sources::parse_file::<P, _>(file, name, None, &mut printer).map_err(|error| match error {
+    let mut printer = Printer { rows, rules: TimeRules::default() };
+    sources::parse_file::<P, _>(file, name, None, std::slice::from_mut(&mut printer)).map_err(|error| match error {
         ParseError::File(error) => IngestError::File { file: name.to_owned(), error },
         ParseError::Sink(error) => error,
     })
 }
 
 struct Printer<'a> {
-    rows: &'a mut dyn Write,
-    rejected: &'a mut dyn FnMut(Rejection),
+    rows: &'a mut (dyn Write + Send),
     rules: TimeRules,
 }
 
-impl<R: Record> Sink<R> for Printer<'_>
-where
-    Stored<R>: TableRow,
-{
+impl<R: Record + Columnar> Sink<R> for Printer<'_> {
     type Error = IngestError;
 
     fn rows(&mut self, rows: &mut Vec<R>) -> Result<(), IngestError> {
@@ -58,10 +43,5 @@ where
         let mut writer = LineDelimitedWriter::new(&mut *self.rows);
         writer.write(&Stored::encode(&stored)?).map_err(printed)?;
         writer.finish().map_err(printed)
-    }
-
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), IngestError> {
-        (self.rejected)(rejection);
-        Ok(())
     }
 }

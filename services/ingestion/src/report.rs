@@ -16,6 +16,11 @@ struct Pointer {
     path: String,
 }
 
+/// Name of the pointer to the last report of a batch.
+pub(crate) fn pointer(batch: BatchKey) -> String {
+    format!("report-{batch}")
+}
+
 /// Stores the report of an import. Files that this import did not touch are taken from the report before, so that the
 /// report always describes the whole batch.
 pub async fn store(lake: &Lake, batch: BatchKey, report: &mut ImportReport) -> Result<(), IngestError> {
@@ -29,13 +34,13 @@ pub async fn store(lake: &Lake, batch: BatchKey, report: &mut ImportReport) -> R
     let bytes = serde_json::to_vec_pretty(&report).map_err(|error| IngestError::Internal(error.to_string()))?;
     let path = format!("reports/{batch}/{}.json", hex::encode(&Sha256::digest(&bytes)[..16]));
     lake.objects().put(&path, bytes.into()).await?;
-    lake.pointers().set(&format!("report-{batch}"), &Pointer { path }).await?;
+    lake.pointers().set(&pointer(batch), &Pointer { path }).await?;
     Ok(())
 }
 
 /// The report of the last import of a batch; `None` when it was never imported.
 pub async fn find(lake: &Lake, batch: BatchKey) -> Result<Option<ImportReport>, IngestError> {
-    let Some((pointer, _)) = lake.pointers().read::<Pointer>(&format!("report-{batch}")).await? else { return Ok(None) };
+    let Some((pointer, _)) = lake.pointers().read::<Pointer>(&pointer(batch)).await? else { return Ok(None) };
     let bytes = lake.objects().get(&pointer.path).await?;
     serde_json::from_slice(&bytes).map(Some).map_err(|error| IngestError::Report { batch, reason: error.to_string() })
 }

@@ -4,8 +4,8 @@ use api::google::longrunning::Operation;
 use api::ingestion::ingestion_service_server::IngestionService;
 use api::ingestion::{
     DiffBatchesRequest, GetImportReportRequest, GetUploadRequest, ImportBatchRequest, ImportReport, ListBatchesRequest,
-    ListBatchesResponse, PerimeterEntry, Reject, SourceDiff, StreamPerimeterRequest, StreamRejectsRequest, Upload as UploadStatus,
-    UploadFileRequest, UploadFileResponse,
+    ListBatchesResponse, PerimeterEntry, PruneBatchesRequest, Reject, SourceDiff, StreamPerimeterRequest, StreamRejectsRequest,
+    Upload as UploadStatus, UploadFileRequest, UploadFileResponse,
 };
 use domain::{Siren, Source};
 use futures::stream::BoxStream;
@@ -18,8 +18,9 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::error::IngestError;
 use crate::gates::Gate;
 use crate::import::checked_batch;
+use crate::perimeter::Profile;
 use crate::upload::{Upload, Uploads};
-use crate::{IMPORT, diff, report};
+use crate::{IMPORT, PRUNE, diff, report};
 
 /// The service.
 pub struct Ingestion {
@@ -66,6 +67,7 @@ impl IngestionService for Ingestion {
         let batch = checked_batch(&request.batch)?;
         checked_sources(&request.sources)?;
         checked_sources(&request.flows)?;
+        Profile::parse(&request.profile).ok_or_else(|| status(IngestError::Profile(request.profile.clone())))?;
         for name in &request.allow_gates {
             Gate::from_name(name).ok_or_else(|| {
                 let known = Gate::ALL.map(Gate::name).join(", ");
@@ -73,6 +75,10 @@ impl IngestionService for Ingestion {
             })?;
         }
         Ok(Response::new(self.context.jobs.start_alone(IMPORT, &batch.to_string(), &request).await?))
+    }
+
+    async fn prune_batches(&self, request: Request<PruneBatchesRequest>) -> Result<Response<Operation>, Status> {
+        Ok(Response::new(self.context.jobs.start_alone(PRUNE, "all", &request.into_inner()).await?))
     }
 
     async fn list_batches(&self, _: Request<ListBatchesRequest>) -> Result<Response<ListBatchesResponse>, Status> {

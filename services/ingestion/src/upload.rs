@@ -25,11 +25,15 @@ const SEGMENT: usize = 8 * 1024 * 1024;
 pub struct Uploads {
     /// Bytes of the largest file accepted.
     pub max_file_bytes: u64,
+    /// Whether an import may copy files from a folder of this machine: for programs that run the service for themselves. Who
+    /// calls a service would otherwise read what the service may read.
+    #[serde(skip)]
+    pub local_folders: bool,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { max_file_bytes: 16 * 1024 * 1024 * 1024 }
+        Self { max_file_bytes: 16 * 1024 * 1024 * 1024, local_folders: false }
     }
 }
 
@@ -227,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_announced_is_refused() {
         let place = place();
-        let limits = Uploads { max_file_bytes: 10 };
+        let limits = Uploads { max_file_bytes: 10, ..Uploads::default() };
         let new = |header: &UploadHeader| Upload::new(&place.lake, &limits, header).map_err(|error| error.code());
         let good = header(b"content", 0);
         for (bad, code) in [

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod bad_input;
+mod batches;
 mod deliveries;
 mod e2e;
 mod embedded;

@@ -44,6 +44,7 @@ fn the_import_agrees_with_the_truth_file_by_file() {
         assert_eq!(count("lines_parsed"), expected["lines_parsed"].as_u64().unwrap(), "{name}: parsed");
         assert_eq!(count("lines_rejected"), expected["lines_rejected"].as_u64().unwrap() - junk, "{name}: rejected");
         assert_eq!(count("lines_skipped"), expected["no_filter"]["lines_skipped"].as_u64().unwrap() - kept + junk, "{name}: skipped");
+        assert_eq!(count("lines_duplicated"), dirt(expected, &["exact_duplicate"]), "{name}: repeated");
         assert_eq!(count("lines_valid"), expected["no_filter"]["lines_valid"].as_u64().unwrap() + kept, "{name}: valid");
     }
 

@@ -1,6 +1,6 @@
 //! The log of a Delta table: which files a batch has, and the one commit that replaces them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{LakeError, Result};
+use crate::objects::Listed;
 use crate::parquet_io::{Encoded, ParquetFile};
 use crate::root::Lake;
 
@@ -138,32 +139,51 @@ impl Log {
         Ok(self.open().await?.and_then(|table| table.version()).map(|version| version as i64))
     }
 
-    /// Replaces the files of a batch by others, in one commit; gives its version. Tried again only when another writer was
-    /// first. `info` is what the commit says about itself, for people. Now and then the commit also writes a checkpoint, so
-    /// that opening the table does not read its whole past.
+    /// Replaces the files of a batch by others, in one commit; gives its version. `info` is what the commit says about itself,
+    /// for people.
     pub(super) async fn replace(&self, schema: &Schema, batch: BatchKey, added: &[Add], info: &Map<String, Value>) -> Result<i64> {
         let schema = self.with_partitions(schema)?;
+        self.open_or_create(&schema).await?;
+        self.commit(Some(&schema), &BTreeSet::from([batch]), added, info).await
+    }
+
+    /// Removes the files of batches, in one commit; gives its version.
+    pub(super) async fn forget(&self, batches: &BTreeSet<BatchKey>) -> Result<i64> {
+        self.commit(None, batches, &[], &Map::new()).await
+    }
+
+    /// Removes the files of batches and adds others, in one commit. Tried again only when another writer was first. Now and
+    /// then the commit also writes a checkpoint, so that opening the table does not read its whole past.
+    async fn commit(
+        &self,
+        schema: Option<&StructType>,
+        batches: &BTreeSet<BatchKey>,
+        added: &[Add],
+        info: &Map<String, Value>,
+    ) -> Result<i64> {
+        let named = batches.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let write = Uuid::now_v7().simple().to_string();
-        let mut metadata =
-            HashMap::from([("batch".to_owned(), Value::from(batch.to_string())), ("write".to_owned(), Value::from(&*write))]);
+        let mut metadata = HashMap::from([("batch".to_owned(), Value::from(named.as_str())), ("write".to_owned(), Value::from(&*write))]);
         if !info.is_empty() {
             metadata.insert("info".to_owned(), Value::from(info.clone()));
         }
         for attempt in 0..TRIES {
             tokio::time::sleep(pause(attempt)).await;
-            let table = self.open_or_create(&schema).await?;
+            let table = self.open().await?.ok_or_else(|| self.error("the table was never written"))?;
             let state = table.snapshot().map_err(|error| self.error(error))?;
             let next = state.version() as i64 + 1;
             let mut actions: Vec<Action> = Vec::new();
-            if let Some(schema) = merged(&state.schema(), &schema).map_err(|error| self.error(error))? {
+            let merge = |schema| merged(&state.schema(), schema).map_err(|error| self.error(error));
+            if let Some(schema) = schema.map(merge).transpose()?.flatten() {
                 actions.push(Action::Metadata(state.metadata().clone().with_schema(&schema).map_err(|error| self.error(error))?));
             }
-            actions.extend(self.files(&table, Some(batch)).await?.into_iter().map(|file| Action::Remove(file.remove)));
+            let files = self.files(&table, None).await?.into_iter().filter(|file| batches.contains(&file.batch));
+            actions.extend(files.map(|file| Action::Remove(file.remove)));
             actions.extend(added.iter().cloned().map(Action::Add));
             let operation = DeltaOperation::Write {
                 mode: SaveMode::Overwrite,
                 partition_by: Some(self.partition_columns().iter().map(|&column| column.to_owned()).collect()),
-                predicate: Some(format!("{BATCH} = '{batch}'")),
+                predicate: Some(format!("{BATCH} IN ({named})")),
             };
             // No retry inside: the files to remove must be read anew after a conflict.
             let properties = CommitProperties::default().with_metadata(metadata.clone()).with_max_retries(0);
@@ -198,6 +218,16 @@ impl Log {
         let partitions = self.partition_columns().iter().map(|column| Field::new(*column, DataType::Utf8, false));
         let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).chain(partitions).collect();
         (&Schema::new(fields)).try_into_kernel().map_err(|error| self.error(error))
+    }
+
+    /// Files of the table that its log does not name: written and not committed, or replaced since.
+    pub(super) async fn unreferenced(&self) -> Result<Vec<Listed>> {
+        let Some(table) = self.open().await? else { return Ok(Vec::new()) };
+        let named: HashSet<String> = self.files(&table, None).await?.into_iter().map(|file| self.path(&file.path).to_string()).collect();
+        let log = self.path("_delta_log").to_string();
+        let mut found = self.lake.objects().describe(self.path("").as_ref()).await?;
+        found.retain(|file| !file.path.starts_with(&log) && !named.contains(&file.path));
+        Ok(found)
     }
 
     /// Writes a file of a batch; no reader sees it until a commit names it.

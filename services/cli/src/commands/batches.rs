@@ -1,11 +1,15 @@
 //! `sf batches` and `sf perimeter`.
 
-use api::ingestion::{DiffBatchesRequest, GetImportReportRequest, ListBatchesRequest, StreamPerimeterRequest, StreamRejectsRequest};
+use api::ingestion::{
+    DiffBatchesRequest, GetImportReportRequest, ListBatchesRequest, PruneBatchesRequest, PruneReport, StreamPerimeterRequest,
+    StreamRejectsRequest,
+};
 use serde_json::json;
 
 use super::{Session, ingest};
 use crate::args::{Batches, Perimeter};
 use crate::failure::Failure;
+use crate::job;
 use crate::output::{Output, count};
 
 pub async fn batches(session: &Session, verb: Batches) -> Result<(), Failure> {
@@ -61,8 +65,24 @@ pub async fn batches(session: &Session, verb: Batches) -> Result<(), Failure> {
             let header = ["source", "from", "to", "#rows before", "#rows after", "#added", "#removed", "#changed", "#companies"];
             Output::new(&header, rows, json!({ "sources": documents }))
         }
+        Batches::Prune { keep, older_than, dry_run } => {
+            let request = PruneBatchesRequest { keep: keep.unwrap_or_default(), min_age_hours: older_than, dry_run };
+            let call = || {
+                let mut client = client.clone();
+                async move { client.prune_batches(request).await }
+            };
+            pruned(&job::run(&session.clients.ingestion, &session.waiting, session.quiet, call).await?)
+        }
     };
     output.print(session.format)
+}
+
+fn pruned(report: &PruneReport) -> Output {
+    let rows = report.files.iter().map(|files| vec![files.kind.clone(), count(files.files), count(files.bytes)]).collect();
+    let output = Output::new(&["kind", "#files", "#bytes"], rows, serde_json::to_value(report).unwrap_or_default());
+    let verb = if report.dry_run { "Would be forgotten" } else { "Forgotten" };
+    let batches = if report.batches.is_empty() { "none".to_owned() } else { report.batches.join(", ") };
+    output.note(format!("{verb}: batches {batches}."))
 }
 
 pub async fn perimeter(session: &Session, verb: Perimeter) -> Result<(), Failure> {

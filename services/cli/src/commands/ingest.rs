@@ -1,36 +1,26 @@
-//! `sf ingest`: uploads the files of a delivery, imports them, says what was read.
+//! `sf ingest`: imports the files of a delivery, says what was read.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
-use api::ingestion::{FileReport, ImportBatchRequest, ImportReport, UploadFileRequest, UploadHeader};
-use bytes::Bytes;
-use domain::BatchKey;
+use api::ingestion::{FileReport, ImportBatchRequest, ImportReport};
 use service_kit::error::{ErrorCode, ServiceError};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
-use super::Session;
+use super::{Session, upload};
 use crate::args::Ingest;
 use crate::failure::Failure;
 use crate::job;
 use crate::output::{Output, count, number};
 
-/// Bytes of a piece of an upload.
-const PIECE: usize = 256 * 1024;
-
 pub async fn ingest(session: &Session, arguments: &Ingest) -> Result<(), Failure> {
     let sources = arguments.source.iter().map(|source| source.name().to_owned()).collect();
     let request = ImportBatchRequest {
-        batch: arguments.batch.to_string(),
         sources,
+        flows: arguments.flow.iter().map(|source| source.name().to_owned()).collect(),
         check_only: arguments.check,
         allow_degraded: arguments.allow_degraded,
         allow_gates: arguments.allow.clone(),
         profile: arguments.profile.name().to_owned(),
-        file_names: upload(session, &arguments.delivery, arguments.batch).await?,
+        ..upload::place(session, &arguments.delivery, arguments.batch).await?
     };
     import(session, request).await
 }
@@ -63,13 +53,28 @@ pub fn print(report: &ImportReport) -> Output {
             count(file.lines_valid),
             count(file.lines_rejected),
             count(file.lines_skipped),
+            count(file.lines_duplicated),
             count(file.rows),
             file.last_day.clone(),
-            file.outcome.clone(),
+            if file.delivery == "flow" { format!("{}, flow", file.outcome) } else { file.outcome.clone() },
             number(file.seconds, 2),
+            count((file.lines_parsed as f64 / file.seconds.max(0.001)) as u64),
         ]
     });
-    let header = ["file", "source", "#lines", "#valid", "#rejected", "#skipped", "#rows", "last day", "outcome", "#seconds"];
+    let header = [
+        "file",
+        "source",
+        "#lines",
+        "#valid",
+        "#rejected",
+        "#skipped",
+        "#repeated",
+        "#rows",
+        "last day",
+        "outcome",
+        "#seconds",
+        "#lines/s",
+    ];
     let json = serde_json::to_value(report).unwrap_or_default();
     let mut out = Output::new(&header, rows.collect(), json);
     // One line a source: the gates judge a source, and every file of it carries what they found.
@@ -96,55 +101,7 @@ pub fn print(report: &ImportReport) -> Output {
         "filter" => "by the filter of the batch",
         _ => "by the headcounts of Urssaf",
     };
+    let rule = format!("at least {} employees in one of {} months", report.perimeter_headcount, report.perimeter_months);
     let (batch, companies) = (&report.batch, count(report.perimeter));
-    out.note(format!("Perimeter of batch {batch}, {basis}: {companies} companies in; out: {}.", excluded.join(", ")))
-}
-
-/// Files of a folder, by name: no folder inside of it, no hidden file.
-fn files(delivery: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
-    let refused = |error: &dyn std::fmt::Display| ServiceError::new(ErrorCode::NoFiles, format!("{}: {error}", delivery.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(delivery).map_err(|error| refused(&error))? {
-        let path = entry?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if path.is_file() && !name.starts_with('.') {
-            files.push((name, path));
-        }
-    }
-    files.sort();
-    if files.is_empty() { Err(refused(&"the folder holds no file").into()) } else { Ok(files) }
-}
-
-/// Uploads every file of a delivery; gives their names.
-pub async fn upload(session: &Session, delivery: &Path, batch: BatchKey) -> Result<Vec<String>, Failure> {
-    let mut names = Vec::new();
-    for (name, path) in files(delivery)? {
-        upload_file(session, &name, &path, batch).await?;
-        names.push(name);
-    }
-    Ok(names)
-}
-
-async fn upload_file(session: &Session, name: &str, path: &Path, batch: BatchKey) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| ServiceError::new(ErrorCode::UnreadableFile, format!("{}: {error}", path.display()));
-    let mut file = File::open(path).await.map_err(unreadable)?;
-    let (sender, receiver) = mpsc::channel(8);
-    let header = UploadHeader { batch: batch.to_string(), file_name: name.to_owned() };
-    let send = async move {
-        // The receiver goes away when the service refuses: its status says why.
-        let mut open = sender.send(UploadFileRequest { header: Some(header), data: Bytes::new() }).await.is_ok();
-        while open {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await?;
-            if read == 0 {
-                break;
-            }
-            open = sender.send(UploadFileRequest { header: None, data: piece.into() }).await.is_ok();
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    let mut client = session.clients.ingestion();
-    let (sent, received) = tokio::join!(send, client.upload_file(ReceiverStream::new(receiver)));
-    received?;
-    Ok(sent.map_err(unreadable)?)
+    out.note(format!("Perimeter of batch {batch}, {basis} ({rule}): {companies} companies in; out: {}.", excluded.join(", ")))
 }

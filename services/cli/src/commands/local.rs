@@ -8,7 +8,7 @@ use domain::Source;
 use ingestion::preview::preview;
 use serde_json::json;
 use service_kit::error::{ErrorCode, ServiceError};
-use sources::Rejection;
+use sources::Parsed;
 
 use crate::args::{Datagen, Parse, Profile};
 use crate::failure::Failure;
@@ -48,12 +48,10 @@ pub fn parse(arguments: &Parse) -> Result<ExitCode, Failure> {
     };
     let unreadable = |error: std::io::Error| ServiceError::new(ErrorCode::UnreadableFile, format!("{}: {error}", arguments.file.display()));
     let file = File::open(&arguments.file).map_err(unreadable)?;
-    let mut out = BufWriter::new(stdout().lock());
-    let mut rejected: Vec<Rejection> = Vec::new();
-    let mut keep = |rejection| rejected.push(rejection);
-    let report = preview(source, file, &name, &mut out, &mut keep).map_err(ServiceError::from)?;
+    let mut out = BufWriter::new(stdout());
+    let Parsed { report, rejections } = preview(source, file, &name, &mut out).map_err(ServiceError::from)?;
     out.flush()?;
-    let rejections: Vec<_> = rejected
+    let rejections: Vec<_> = rejections
         .iter()
         .map(|rejection| {
             json!({

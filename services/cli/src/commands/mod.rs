@@ -10,6 +10,7 @@ mod models;
 mod run;
 mod score;
 mod up;
+mod upload;
 
 use std::process::ExitCode;
 
@@ -52,7 +53,9 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let (clients, config) = if let Some(servers) = &arguments.server {
         (Clients::remote(servers)?, None)
     } else {
-        let config = config::load(&arguments)?;
+        let mut config = config::load(&arguments)?;
+        // The service is this program's own.
+        config.service.ingestion.uploads.local_folders = true;
         (Clients::embedded(&config).await?, Some(config))
     };
     let session = Session { clients, config, waiting: Waiting::default(), format: arguments.format, quiet: arguments.quiet };

@@ -6,7 +6,7 @@ use api::ingestion::ImportBatchRequest;
 use api::training::GetModelRequest;
 use service_kit::error::{ErrorCode, ServiceError};
 
-use super::{Session, features, ingest, lists, models, score};
+use super::{Session, features, ingest, lists, models, score, upload};
 use crate::args::{Format, ModelKind, Protocol, Run, Selection};
 use crate::failure::Failure;
 
@@ -17,12 +17,10 @@ pub async fn run(session: &Session, arguments: &Run) -> Result<(), Failure> {
     let batch = arguments.batch;
     let stage = Stage::new(session, &format!("Import of batch {batch}"));
     let request = ImportBatchRequest {
-        batch: batch.to_string(),
         allow_degraded: arguments.allow_degraded,
         allow_gates: arguments.allow.clone(),
         profile: arguments.profile.name().to_owned(),
-        file_names: ingest::upload(session, &arguments.delivery, batch).await?,
-        ..ImportBatchRequest::default()
+        ..upload::place(session, &arguments.delivery, batch).await?
     };
     ingest::import(session, request).await?;
     stage.done();
