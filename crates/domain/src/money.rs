@@ -25,6 +25,7 @@ impl Cents {
 
     /// Reads a decimal amount in euros with at most one separator, `.` or `,`; digits after the second decimal are
     /// rounded half away from zero. `None` when the text is anything else.
+    #[inline]
     pub fn parse_euros(text: &[u8]) -> Option<Self> {
         Self::parse_decimal::<2>(text)
     }
@@ -35,6 +36,7 @@ impl Cents {
     }
 
     /// Reads a decimal number of units of `10^PLACES` cents.
+    #[inline]
     fn parse_decimal<const PLACES: u32>(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text.split_first() {
             Some((b'-', rest)) => (true, rest),
@@ -58,6 +60,7 @@ impl Cents {
 }
 
 /// Appends decimal digits to a number.
+#[inline]
 fn number(start: i64, digits: &[u8]) -> Option<i64> {
     let mut value = start;
     for digit in digits {

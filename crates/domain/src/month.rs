@@ -36,6 +36,7 @@ static FIRST_DAYS: [NaiveDate; (LAST - FIRST + 2) as usize] = {
 
 impl Month {
     /// The month `month` (1 to 12) of `year`.
+    #[inline]
     pub const fn new(year: i32, month: u32) -> Option<Self> {
         if month < 1 || month > 12 {
             return None;
@@ -44,32 +45,38 @@ impl Month {
     }
 
     /// The month with this number of months since year zero.
+    #[inline]
     pub const fn from_index(index: i32) -> Option<Self> {
         if index < FIRST || index > LAST { None } else { Some(Self(index)) }
     }
 
     /// Number of months since year zero; consecutive months have consecutive indices.
+    #[inline]
     pub const fn index(self) -> i32 {
         self.0
     }
 
     /// The month that holds this date; dates out of range are clamped to the first or last month.
+    #[inline]
     pub fn of(date: NaiveDate) -> Self {
         Self((date.year() * 12 + date.month0() as i32).clamp(FIRST, LAST))
     }
 
     /// Calendar year.
+    #[inline]
     pub const fn year(self) -> i32 {
         self.0.div_euclid(12)
     }
 
     /// Month in the year, 1 to 12.
+    #[inline]
     pub const fn number(self) -> u32 {
         self.0.rem_euclid(12) as u32 + 1
     }
 
     /// This month moved by `months`, clamped to the range of the type.
     #[must_use]
+    #[inline]
     pub const fn plus(self, months: i32) -> Self {
         let index = self.0 + months;
         if index < FIRST {
@@ -82,16 +89,19 @@ impl Month {
     }
 
     /// Months from `earlier` to this one, negative when `earlier` is later.
+    #[inline]
     pub const fn since(self, earlier: Self) -> i32 {
         self.0 - earlier.0
     }
 
     /// First day of the month.
+    #[inline]
     pub const fn first_day(self) -> NaiveDate {
         FIRST_DAYS[(self.0 - FIRST) as usize]
     }
 
     /// Last day of the month: what is known on that day is known at this month.
+    #[inline]
     pub fn last_day(self) -> NaiveDate {
         let next = Self(self.0 + 1).first_day();
         next.pred_opt().unwrap_or(next)

@@ -46,23 +46,28 @@ macro_rules! record {
         impl $crate::records::Record for $type {
             const SOURCE: $crate::Source = $crate::Source::$source;
             type Key = $key;
+            #[inline]
             fn siren(&self) -> $crate::Siren {
                 let siren: fn(&Self) -> $crate::Siren = $siren;
                 siren(self)
             }
+            #[inline]
             fn key(&self) -> $key {
                 let key: fn(&Self) -> $key = $key_of;
                 key(self)
             }
+            #[inline]
             fn known_at(&self, rules: &$crate::time_rules::TimeRules) -> chrono::NaiveDate {
                 let known_at: fn(&Self, &$crate::time_rules::TimeRules) -> chrono::NaiveDate = $known_at;
                 known_at(self, rules)
             }
+            #[inline]
             fn day(&self) -> Option<chrono::NaiveDate> {
                 let day: fn(&Self) -> Option<chrono::NaiveDate> = $day;
                 day(self)
             }
-            $(fn amount(&self) -> Option<$crate::Cents> {
+            $(#[inline]
+            fn amount(&self) -> Option<$crate::Cents> {
                 let amount: fn(&Self) -> Option<$crate::Cents> = $amount;
                 amount(self)
             })?

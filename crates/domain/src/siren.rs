@@ -29,6 +29,7 @@ pub struct Siren(u32);
 
 impl Siren {
     /// Reads exactly nine ASCII digits.
+    #[inline]
     pub fn parse(text: &[u8]) -> Result<Self, IdentifierError> {
         if text.is_empty() {
             return Err(IdentifierError::Empty);
@@ -45,6 +46,7 @@ impl Siren {
     }
 
     /// The identifier as a number, for storage and sorting (same order as the text).
+    #[inline]
     pub const fn number(self) -> u32 {
         self.0
     }
@@ -56,6 +58,7 @@ impl Siren {
     }
 
     /// The nine digits, in ASCII.
+    #[inline]
     pub const fn digits(self) -> [u8; 9] {
         let mut digits = [b'0'; 9];
         let (mut rest, mut at) = (self.0, 9);
@@ -68,6 +71,7 @@ impl Siren {
     }
 
     /// Whether the last digit is the Luhn key of the eight others.
+    #[inline]
     pub fn has_valid_key(self) -> bool {
         luhn(u64::from(self.0)).is_multiple_of(10)
     }
@@ -129,6 +133,7 @@ pub struct Siret {
 
 impl Siret {
     /// Reads nine digits then five characters that are digits, or capital letters for a provisional NIC.
+    #[inline]
     pub fn parse(text: &[u8]) -> Result<Self, IdentifierError> {
         if text.is_empty() {
             return Err(IdentifierError::Empty);
@@ -141,6 +146,7 @@ impl Siret {
     }
 
     /// Joins a SIREN and a five-character NIC.
+    #[inline]
     pub fn from_parts(siren: Siren, nic: &[u8]) -> Result<Self, IdentifierError> {
         let nic: [u8; 5] = nic.try_into().map_err(|_| IdentifierError::Length)?;
         if nic.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()) {
@@ -151,11 +157,13 @@ impl Siret {
     }
 
     /// The company.
+    #[inline]
     pub const fn siren(self) -> Siren {
         self.siren
     }
 
     /// The fourteen characters, in ASCII.
+    #[inline]
     pub const fn characters(self) -> [u8; 14] {
         let mut characters = [0; 14];
         let (siren, nic) = characters.split_at_mut(9);
@@ -182,6 +190,7 @@ impl Siret {
     }
 
     /// Whether the Luhn key holds. La Poste (SIREN 356000000) uses the sum of the digits being a multiple of 5 instead.
+    #[inline]
     pub fn has_valid_key(self) -> bool {
         let Some(nic) = digits(&self.nic) else { return false };
         let number = u64::from(self.siren.0) * 100_000 + nic;
@@ -226,25 +235,41 @@ impl From<Siret> for String {
 }
 
 /// The number written by these ASCII digits, or `None` when another byte stands among them.
+#[inline]
 fn digits(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
 }
 
-/// Sum of the Luhn algorithm, the key included: a multiple of ten for a valid number.
-fn luhn(mut number: u64) -> u64 {
-    let (mut sum, mut double) = (0, false);
+/// Sum of the Luhn algorithm, the key included: a multiple of ten for a valid number. Every row asks for it: three digits are
+/// looked up together.
+#[inline]
+const fn luhn(mut number: u64) -> u64 {
+    let (mut sum, mut parity) = (0, 0);
     while number > 0 {
-        let digit = number % 10;
-        sum += match (double, digit) {
-            (false, digit) => digit,
-            (true, digit) if digit < 5 => digit * 2,
-            (true, digit) => digit * 2 - 9,
-        };
-        double = !double;
-        number /= 10;
+        sum += LUHN[parity][(number % 1_000) as usize] as u64;
+        parity = 1 - parity;
+        number /= 1_000;
     }
     sum
 }
+
+/// Sums of three digits, those doubled being the second, or the first and the third.
+static LUHN: [[u8; 1_000]; 2] = {
+    let mut sums = [[0; 1_000]; 2];
+    let mut number = 0;
+    while number < 1_000 {
+        let digits = [number % 10, number / 10 % 10, number / 100];
+        let mut at = 0;
+        while at < 3 {
+            let doubled = if digits[at] < 5 { digits[at] * 2 } else { digits[at] * 2 - 9 };
+            sums[at % 2][number] += digits[at] as u8;
+            sums[1 - at % 2][number] += doubled as u8;
+            at += 1;
+        }
+        number += 1;
+    }
+    sums
+};
 
 fn digit_sum(mut number: u64) -> u64 {
     let mut sum = 0;

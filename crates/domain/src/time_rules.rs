@@ -35,12 +35,14 @@ pub const ALWAYS_KNOWN: NaiveDate = match NaiveDate::from_ymd_opt(1900, 1, 1) {
 
 impl TimeRules {
     /// Contributions of a period: the 20th of the month after it.
+    #[inline]
     pub fn contribution(&self, period: UrssafPeriod) -> NaiveDate {
         let first = period.end().first_day();
         first.with_day(self.contribution_day).unwrap_or_else(|| period.end().last_day())
     }
 
     /// A headcount of a month.
+    #[inline]
     pub fn headcount(&self, month: Month) -> NaiveDate {
         month.plus(self.headcount_months as i32).first_day()
     }

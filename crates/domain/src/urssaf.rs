@@ -17,6 +17,7 @@ impl UrssafPeriod {
     ///
     /// A two-digit year below 50 is of this century. Values out of range, which the existing system lets overflow into
     /// later months, are refused: `201712` is February 2017, `2041` October 2020, and `201750` nothing.
+    #[inline]
     pub fn parse(text: &[u8]) -> Option<Self> {
         if !(text.len() == 4 || text.len() == 6) || !text.iter().all(u8::is_ascii_digit) {
             return None;
@@ -38,26 +39,31 @@ impl UrssafPeriod {
     }
 
     /// A period of 1, 3 or 12 months.
+    #[inline]
     pub const fn new(start: Month, months: u8) -> Option<Self> {
         if matches!(months, 1 | 3 | 12) { Some(Self { start, months }) } else { None }
     }
 
     /// First month.
+    #[inline]
     pub const fn start(self) -> Month {
         self.start
     }
 
     /// Number of months: 1, 3 or 12.
+    #[inline]
     pub const fn months(self) -> u8 {
         self.months
     }
 
     /// Last month of the period.
+    #[inline]
     pub const fn last(self) -> Month {
         self.start.plus(self.months as i32 - 1)
     }
 
     /// First month after the period.
+    #[inline]
     pub const fn end(self) -> Month {
         self.start.plus(self.months as i32)
     }
@@ -65,6 +71,7 @@ impl UrssafPeriod {
 
 /// Reads an Urssaf date: an integer `(Y)YYMMDD` whose leading digits count from 1900, so that `1180130` is 30 January
 /// 2018 and `990401` 1 April 1999. `None` for anything else, zeros and impossible days included.
+#[inline]
 pub fn parse_date(text: &[u8]) -> Option<NaiveDate> {
     if !(6..=7).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -75,6 +82,7 @@ pub fn parse_date(text: &[u8]) -> Option<NaiveDate> {
 
 /// The month in which an operation is taken into account: its own until the 20th, the next one after
 /// (companies pay by the 15th; `domain/ingestion.md` §1.6, `domain/model.md` §11-4).
+#[inline]
 pub fn accounting_month(treated_on: NaiveDate) -> Month {
     Month::of(treated_on).plus(i32::from(treated_on.day() > 20))
 }

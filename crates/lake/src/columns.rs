@@ -92,16 +92,14 @@ fn parse<T: FromStr>(name: &str, text: &str) -> Result<T> {
 
 /// Values with a text form.
 macro_rules! text_column {
-    ($($type:ty: |$value:ident| $text:expr;)*) => {$(
+    ($($type:ty: $encode:ident;)*) => {$(
         impl Column for $type {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, false)]
             }
             fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
                 let mut texts = StringBuilder::new();
-                for $value in values {
-                    texts.append_value($text);
-                }
+                $encode(values, &mut texts);
                 vec![Arc::new(texts.finish())]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
@@ -111,15 +109,26 @@ macro_rules! text_column {
     )*};
 }
 text_column! {
-    Siren: |siren| ascii(&siren.digits());
-    Siret: |siret| ascii(&siret.characters());
-    String: |text| text;
-    Text: |text| text;
+    Siren: encode_displayed;
+    Siret: encode_displayed;
+    String: encode_texts;
+    Text: encode_texts;
 }
 
-/// Digits and capital letters as text.
-fn ascii(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
+/// Rows of a company follow each other: a value that repeats the one before is not written anew.
+fn encode_displayed<'a, T: Copy + PartialEq + Display + 'a>(values: impl Iterator<Item = &'a T>, texts: &mut StringBuilder) {
+    let (mut last, mut text) = (None, String::new());
+    for value in values {
+        if last != Some(value) {
+            text = value.to_string();
+            last = Some(value);
+        }
+        texts.append_value(&text);
+    }
+}
+
+fn encode_texts<'a, T: AsRef<str> + 'a>(values: impl Iterator<Item = &'a T>, texts: &mut StringBuilder) {
+    values.for_each(|value| texts.append_value(value));
 }
 
 /// Optional values with a text form: how to write and how to read one.

@@ -139,6 +139,12 @@ pub(crate) fn copy_in(source: &FilePath, target: &FilePath) -> io::Result<()> {
     io::copy(&mut File::open(source)?, &mut File::create_new(target)?).map(drop)
 }
 
+/// Writes a file that nobody knows of yet. It is not durable before [`sync`].
+pub(crate) fn write_new(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
+    make_folder(path.parent().unwrap_or(path))?;
+    File::create_new(path)?.write_all(bytes)
+}
+
 /// Makes a file and its name durable.
 pub(crate) fn sync(path: &FilePath) -> io::Result<()> {
     File::open(path)?.sync_all()?;

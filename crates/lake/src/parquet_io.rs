@@ -16,7 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -60,7 +60,12 @@ impl Encoder {
             let column = ColumnPath::from(field.name().as_str());
             match field.data_type() {
                 // Amounts and measures hardly repeat: a dictionary of them costs more than it saves.
-                DataType::Int64 | DataType::Float64 => properties = properties.set_column_dictionary_enabled(column, false),
+                DataType::Int64 => {
+                    properties = properties
+                        .set_column_dictionary_enabled(column.clone(), false)
+                        .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+                }
+                DataType::Float64 => properties = properties.set_column_dictionary_enabled(column, false),
                 // Bounds of texts help nobody, but those of the companies.
                 DataType::Utf8 if field.name() != "siren" => {
                     properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);

@@ -41,16 +41,19 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether the file has a column.
+    #[inline]
     pub fn has(&self, column: usize) -> bool {
         self.layout.position(column).is_some()
     }
 
     /// Bytes of a column, without the spaces around; empty when the file has no such column.
+    #[inline]
     pub fn bytes(&self, column: usize) -> &'a [u8] {
         self.layout.position(column).map_or(&[][..], |position| self.record.field(position)).trim_ascii()
     }
 
     /// Bytes at a position of the file, for columns that are not declared.
+    #[inline]
     pub fn at(&self, position: usize) -> &'a [u8] {
         self.record.field(position).trim_ascii()
     }
@@ -66,6 +69,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text; bytes that are not UTF-8 are read as Latin-1.
+    #[inline]
     pub fn text(&mut self, column: usize) -> Text {
         let bytes = self.bytes(column);
         let text = decode(bytes);
@@ -76,6 +80,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A SIREN. Junk is skipped; a wrong Luhn key is a warning.
+    #[inline]
     pub fn siren(&mut self, column: usize) -> Read<Siren> {
         let bytes = self.bytes(column);
         junk(bytes)?;
@@ -93,23 +98,27 @@ impl<'a> Fields<'a> {
     }
 
     /// A SIRET. Junk is skipped; a wrong Luhn key of its SIREN is a warning.
+    #[inline]
     pub fn siret(&mut self, column: usize) -> Read<Siret> {
         junk(self.bytes(column))?;
         self.strict_siret(column)
     }
 
     /// The SIRET of a record; `None` in a file without that column, which names accounts only.
+    #[inline]
     pub fn siret_if_named(&mut self, column: usize) -> Read<Option<Siret>> {
         if self.has(column) { self.siret(column).map(Some) } else { Ok(None) }
     }
 
     /// The SIRET that the record names, or else the establishment of its account on a day (`domain/ingestion.md` §1.4).
+    #[inline]
     pub fn establishment(&self, named: Option<Siret>, account: usize, day: NaiveDate) -> Read<Siret> {
         let found = || self.links.and_then(|links| links.at(self.bytes(account), day));
         named.or_else(found).ok_or(Issue::Skip(SkipReason::UnknownAccount))
     }
 
     /// A SIRET, in files where junk is not expected.
+    #[inline]
     pub fn strict_siret(&mut self, column: usize) -> Read<Siret> {
         let Ok(siret) = Siret::parse(self.bytes(column)) else { return self.reject(column, Reason::InvalidSiret) };
         self.check(siret.siren());
@@ -117,12 +126,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A SIREN, in files where junk is not expected.
+    #[inline]
     pub fn strict_siren(&mut self, column: usize) -> Read<Siren> {
         let Ok(siren) = Siren::parse(self.bytes(column)) else { return self.reject(column, Reason::InvalidSiren) };
         self.check(siren);
         Ok(siren)
     }
 
+    #[inline]
     fn check(&mut self, siren: Siren) {
         if !siren.has_valid_key() {
             self.warn(Warning::WrongKey);
@@ -130,6 +141,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An amount in euros, with a point or a comma.
+    #[inline]
     pub fn euros(&self, column: usize) -> Read<Cents> {
         let bytes = self.bytes(column);
         if bytes.is_empty() {
@@ -139,11 +151,13 @@ impl<'a> Fields<'a> {
     }
 
     /// An amount in euros; empty is none.
+    #[inline]
     pub fn optional_euros(&self, column: usize) -> Read<Option<Cents>> {
         if self.bytes(column).is_empty() { Ok(None) } else { self.euros(column).map(Some) }
     }
 
     /// An amount in cents, possibly written as a decimal.
+    #[inline]
     pub fn cents(&self, column: usize) -> Read<Cents> {
         let bytes = self.bytes(column);
         if bytes.is_empty() {
@@ -155,6 +169,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number; empty is none.
+    #[inline]
     pub fn optional_int(&self, column: usize) -> Read<Option<i32>> {
         let bytes = self.bytes(column);
         if bytes.is_empty() {
@@ -165,6 +180,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number.
+    #[inline]
     pub fn int(&self, column: usize) -> Read<i32> {
         self.optional_int(column)?.map_or_else(|| self.reject(column, Reason::MissingValue), Ok)
     }
@@ -202,6 +218,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A date in some notation.
+    #[inline]
     pub fn date(&self, column: usize, parse: fn(&[u8]) -> Option<NaiveDate>) -> Read<NaiveDate> {
         parse(self.bytes(column)).map_or_else(|| self.reject(column, Reason::InvalidDate), Ok)
     }
@@ -227,11 +244,13 @@ impl<'a> Fields<'a> {
     }
 
     /// An Urssaf date.
+    #[inline]
     pub fn urssaf_date(&self, column: usize) -> Read<NaiveDate> {
         self.date(column, urssaf::parse_date)
     }
 
     /// An Urssaf period.
+    #[inline]
     pub fn period(&self, column: usize) -> Read<UrssafPeriod> {
         UrssafPeriod::parse(self.bytes(column)).map_or_else(|| self.reject(column, Reason::InvalidPeriod), Ok)
     }
@@ -250,6 +269,7 @@ fn junk(bytes: &[u8]) -> Read<()> {
 }
 
 /// Text of bytes that are UTF-8, or else Latin-1.
+#[inline]
 pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed)
 }

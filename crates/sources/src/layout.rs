@@ -57,6 +57,7 @@ impl Layout {
     }
 
     /// Position of a needed column, by its index among the required then the optional ones.
+    #[inline]
     pub(crate) fn position(&self, column: usize) -> Option<usize> {
         self.positions.get(column).copied().filter(|position| *position != usize::MAX)
     }

@@ -76,6 +76,7 @@ impl<'b> Records<'b> {
     }
 
     /// A field of the current record.
+    #[inline]
     pub(crate) fn field(&self, position: usize) -> &[u8] {
         let Field { start, end, unquoted } = self.fields[position];
         let text = if unquoted { &self.unquoted } else { self.block };
@@ -246,6 +247,7 @@ impl<'b> Records<'b> {
 
 /// Calls `found` with each position of a byte, in order. Fields are short: eight bytes are looked at together, which beats a
 /// search from one delimiter to the next.
+#[inline]
 fn each_position(text: &[u8], byte: u8, mut found: impl FnMut(usize)) {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let pattern = u64::from_ne_bytes([byte; 8]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake_core::kernel::{Action, Add, MetadataExt, Remove, StructField, StructType};
@@ -19,9 +20,11 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::{Map, Value};
+use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use crate::error::{LakeError, Result};
+use crate::files::{sync, write_new};
 use crate::objects::Listed;
 use crate::parquet_io::{Encoded, ParquetFile};
 use crate::root::Lake;
@@ -42,6 +45,12 @@ pub(super) struct Log {
     name: String,
     /// Whether the table has the column [`DELIVERY`].
     delivered: bool,
+}
+
+/// A file that a commit may name once it is safe. On a local disk a file is synced in the background, while the writer goes on.
+pub(super) struct Written {
+    pub(super) add: Add,
+    pub(super) safe: JoinHandle<Result<()>>,
 }
 
 /// A file named by the log.
@@ -230,8 +239,22 @@ impl Log {
         Ok(found)
     }
 
+    /// Writes the bytes of a new file.
+    async fn write(&self, path: &Path, bytes: Bytes) -> Result<JoinHandle<Result<()>>> {
+        let Some(folder) = &self.lake.inner.folder else {
+            self.lake.inner.store.put(path, bytes.into()).await?;
+            return Ok(tokio::spawn(async { Ok(()) }));
+        };
+        let target = folder.join(path.as_ref());
+        let written = target.clone();
+        spawn_blocking(move || write_new(&written, &bytes).map_err(|error| LakeError::io(&written, error)))
+            .await
+            .map_err(|error| self.error(error))??;
+        Ok(spawn_blocking(move || sync(&target).map_err(|error| LakeError::io(&target, error))))
+    }
+
     /// Writes a file of a batch; no reader sees it until a commit names it.
-    pub(super) async fn put(&self, batch: BatchKey, delivery: Delivery, file: Encoded) -> Result<Add> {
+    pub(super) async fn put(&self, batch: BatchKey, delivery: Delivery, file: Encoded) -> Result<Written> {
         let values = [(BATCH, batch.to_string()), (DELIVERY, delivery.name().to_owned())];
         let values = &values[..self.partition_columns().len()];
         let folders: Vec<String> = values.iter().map(|(column, value)| format!("{column}={value}")).collect();
@@ -243,8 +266,8 @@ impl Log {
             stats["maxValues"] = serde_json::json!({"siren": high});
             stats["nullCount"] = serde_json::json!({"siren": 0});
         }
-        self.lake.inner.store.put(&self.path(&path), file.bytes.into()).await?;
-        Ok(Add {
+        let safe = self.write(&self.path(&path), file.bytes).await?;
+        let add = Add {
             path,
             partition_values: values.iter().map(|(column, value)| ((*column).to_owned(), Some(value.clone()))).collect(),
             size,
@@ -256,7 +279,8 @@ impl Log {
             base_row_id: None,
             default_row_commit_version: None,
             clustering_provider: None,
-        })
+        };
+        Ok(Written { add, safe })
     }
 
     /// The files of a batch with their footers.

@@ -6,7 +6,7 @@ use domain::{BatchKey, Delivery};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use crate::delta::log::Log;
+use crate::delta::log::{Log, Written};
 use crate::error::Result;
 use crate::parquet_io::Encoded;
 
@@ -15,13 +15,13 @@ pub(super) struct Staging {
     log: Log,
     batch: BatchKey,
     delivery: Delivery,
-    files: Vec<Add>,
+    files: Vec<Written>,
     info: Map<String, Value>,
     /// Rows were taken from the caller and are neither in a file nor on their way to one: encoding or writing failed, or was
     /// given up in the middle. A commit without them would be wrong.
     lost: bool,
     /// Files being written.
-    pending: JoinSet<Result<Add>>,
+    pending: JoinSet<Result<Written>>,
 }
 
 impl Staging {
@@ -88,7 +88,12 @@ impl Staging {
             self.settle_one().await?;
         }
         self.check()?;
-        self.log.replace(schema, self.batch, &self.files, &self.info).await
+        let mut added: Vec<Add> = Vec::with_capacity(self.files.len());
+        for Written { add, safe } in self.files {
+            safe.await.map_err(|error| self.log.error(error))??;
+            added.push(add);
+        }
+        self.log.replace(schema, self.batch, &added, &self.info).await
     }
 
     fn check(&self) -> Result<()> {
