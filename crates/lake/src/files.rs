@@ -133,12 +133,6 @@ pub(crate) fn publish<'a>(target: &FilePath, pieces: impl Iterator<Item = &'a [u
     sync_folder(folder)
 }
 
-/// Copies a file under a name that nothing has. It is not durable before [`sync`].
-pub(crate) fn copy_in(source: &FilePath, target: &FilePath) -> io::Result<()> {
-    make_folder(target.parent().unwrap_or(target))?;
-    io::copy(&mut File::open(source)?, &mut File::create_new(target)?).map(drop)
-}
-
 /// Writes a file that nobody knows of yet. It is not durable before [`sync`].
 pub(crate) fn write_new(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
     make_folder(path.parent().unwrap_or(path))?;

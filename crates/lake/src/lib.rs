@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod columns;
+mod copying;
 mod delta;
 mod error;
 #[cfg(test)]

@@ -2,8 +2,7 @@
 //! says which file is current and what its digest is.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,12 +12,12 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
+use crate::copying::Copying;
 use crate::error::{LakeError, Result};
-use crate::files::{copy_in, sync};
 use crate::objects::Listed;
 use crate::root::Lake;
 
@@ -40,7 +39,10 @@ const PIECE: usize = 1024 * 1024;
 pub struct Received {
     name: String,
     path: String,
-    digest: JoinHandle<Result<RawFile>>,
+    /// Into a local root: the copy being made.
+    copy: Option<Copying>,
+    /// Elsewhere: size and SHA-256 of what is stored already.
+    digest: Option<(u64, String)>,
 }
 
 impl Received {
@@ -49,9 +51,12 @@ impl Received {
         &self.name
     }
 
-    /// Where it can be read, in the root.
-    pub fn path(&self) -> &str {
-        &self.path
+    /// Reads it, once, on a thread that may wait.
+    pub async fn reader(&self, lake: &Lake) -> Result<Box<dyn Read + Send>> {
+        match &self.copy {
+            Some(copy) => Ok(Box::new(copy.clone())),
+            None => lake.objects().reader(&self.path).await,
+        }
     }
 }
 
@@ -102,33 +107,34 @@ impl Raw<'_> {
         Ok((size, hex::encode(found)))
     }
 
-    /// Begins to store a file of this machine: what is given can be read at once, and is stored once [`Raw::store`] says so.
-    /// Into a local root the kernel copies it; its digest is computed, and the disk waited for, in the background.
+    /// Begins to store a file of this machine. Into a local root it is copied as it is read ([`Received::reader`]), so that what
+    /// is read is what is stored; elsewhere at once.
     pub async fn receive(&self, batch: BatchKey, name: &str, source: &FilePath) -> Result<Received> {
         check_name(name)?;
         let path = format!("raw/{batch}/{}/{name}", Uuid::now_v7().simple());
-        let Some(folder) = &self.lake.inner.folder else {
-            let file = tokio::fs::File::open(source).await.map_err(|error| LakeError::io(source, error))?;
-            let (size, sha256) = self.write(&path, ReaderStream::with_capacity(file, PIECE)).await?;
-            let file = RawFile { path: path.clone(), size, sha256 };
-            return Ok(Received { name: name.to_owned(), path, digest: tokio::spawn(async { Ok(file) }) });
-        };
-        let (from, target) = (source.to_owned(), folder.join(&path));
-        let copy = move || copy_in(&from, &target).map(|()| target).map_err(|error| LakeError::io(&from, error));
-        let target = spawn_blocking(copy).await.map_err(|error| LakeError::corrupt(name, error))??;
-        let stored = path.clone();
-        let digest = spawn_blocking(move || {
-            let done = digest(&target).and_then(|found| sync(&target).map(|()| found));
-            let (size, sha256) = done.map_err(|error| LakeError::io(&target, error))?;
-            Ok(RawFile { path: stored, size, sha256 })
-        });
-        Ok(Received { name: name.to_owned(), path, digest })
+        if let Some(folder) = &self.lake.inner.folder {
+            let (source, target) = (source.to_owned(), folder.join(&path));
+            let copy = spawn_blocking(move || Copying::begin(&source, &target).map_err(|error| LakeError::io(&source, error)));
+            let copy = copy.await.map_err(|error| LakeError::corrupt(name, error))??;
+            return Ok(Received { name: name.to_owned(), path, copy: Some(copy), digest: None });
+        }
+        let file = tokio::fs::File::open(source).await.map_err(|error| LakeError::io(source, error))?;
+        let digest = self.write(&path, ReaderStream::with_capacity(file, PIECE)).await?;
+        Ok(Received { name: name.to_owned(), path, copy: None, digest: Some(digest) })
     }
 
     /// Stores what was received: it is on the disk, and the manifest points to it.
     pub async fn store(&self, batch: BatchKey, received: Received) -> Result<RawFile> {
-        let file = received.digest.await.map_err(|error| LakeError::corrupt(received.path, error))??;
-        self.point(batch, &received.name, file).await
+        let Received { name, path, copy, digest } = received;
+        let (size, sha256) = match (copy, digest) {
+            (Some(copy), _) => {
+                let end = spawn_blocking(move || copy.end()).await.map_err(|error| LakeError::corrupt(path.as_str(), error))?;
+                end.map_err(|error| LakeError::io(FilePath::new(&path), error))?
+            }
+            (None, Some(digest)) => digest,
+            (None, None) => return Err(LakeError::corrupt(path, "it was never received")),
+        };
+        self.point(batch, &name, RawFile { path, size, sha256 }).await
     }
 
     /// Points the manifest to the file, unless it has the same content already.
@@ -176,19 +182,6 @@ impl Raw<'_> {
 
     async fn find(&self, batch: BatchKey, name: &str) -> Result<RawFile> {
         self.list(batch).await?.remove(name).ok_or_else(|| LakeError::NotFound(format!("raw/{batch}/{name}")))
-    }
-}
-
-/// Size and SHA-256 of a file.
-fn digest(path: &FilePath) -> io::Result<(u64, String)> {
-    let (mut file, mut digest, mut size, mut piece) = (File::open(path)?, Sha256::new(), 0, vec![0; PIECE]);
-    loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
-            return Ok((size, hex::encode(digest.finalize())));
-        }
-        digest.update(&piece[..read]);
-        size += read as u64;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::io::Read;
 
 use api::ingestion::ImportBatchRequest;
 use domain::{BatchKey, Delivery, Source};
@@ -20,7 +21,6 @@ const MANIFEST: u64 = 1024 * 1024;
 pub struct File {
     /// Its name.
     pub name: String,
-    path: String,
     state: State,
 }
 
@@ -31,19 +31,22 @@ enum State {
 
 impl File {
     fn stored(name: String, file: RawFile) -> Self {
-        Self { name, path: file.path.clone(), state: State::Stored(file) }
+        Self { name, state: State::Stored(file) }
     }
 
     fn received(received: Received) -> Self {
-        Self { name: received.name().to_owned(), path: received.path().to_owned(), state: State::Received(received) }
+        Self { name: received.name().to_owned(), state: State::Received(received) }
     }
 
-    /// Where it can be read, in the root.
-    pub fn path(&self) -> &str {
-        &self.path
+    /// Reads it, once, on a thread that may wait.
+    pub async fn reader(&self, lake: &Lake) -> Result<Box<dyn Read + Send>, LakeError> {
+        match &self.state {
+            State::Stored(file) => lake.objects().reader(&file.path).await,
+            State::Received(received) => received.reader(lake).await,
+        }
     }
 
-    /// Waits until the file is stored for good. Nobody may be reading it.
+    /// Stores the file for good. Nobody may be reading it any more.
     pub async fn store(self, lake: &Lake, batch: BatchKey) -> Result<RawFile, LakeError> {
         match self.state {
             State::Stored(file) => Ok(file),

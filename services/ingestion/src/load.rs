@@ -43,7 +43,7 @@ where
     P::Row: Columnar,
 {
     let (sender, mut runs) = mpsc::channel::<Run<P::Row>>(IN_FLIGHT);
-    let reader = lake.objects().reader(file.path()).await?;
+    let reader = file.reader(lake).await?;
     let (name, sender) = (file.name.clone(), writer.is_some().then_some(sender));
     let rules = rules.clone();
     let parser = tokio::task::spawn_blocking(move || parse_file::<P>(reader, &name, links.as_deref(), sender.as_ref(), &rules));
