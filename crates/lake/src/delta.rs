@@ -34,6 +34,8 @@ pub use upkeep::Upkeep;
 
 /// Rows sorted together in memory before they become a file.
 const RUN: usize = 256 * 1024;
+/// Rows made into columns together: as many as the processor's cache holds, since each column goes through all of them.
+const TOGETHER: usize = 4 * 1024;
 /// Encoded runs on their way to storage at a time.
 const RUNS: usize = 4;
 
@@ -187,7 +189,7 @@ impl<R: Record + Columnar> Run<R> {
         let mut order: Vec<u64> = rows.iter().zip(0..).map(key).collect();
         order.sort_unstable();
         let mut encoder = Encoder::new(Stored::<R>::schema())?;
-        for chunk in order.chunks(ROW_GROUP) {
+        for chunk in order.chunks(TOGETHER) {
             let chunk: Vec<&R> = chunk.iter().map(|key| &rows[*key as u32 as usize]).collect();
             encoder.write(&Stored::encode_rows(&chunk, rules)?)?;
         }

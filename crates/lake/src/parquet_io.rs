@@ -60,7 +60,7 @@ impl Encoder {
             let column = ColumnPath::from(field.name().as_str());
             match field.data_type() {
                 // Amounts and measures hardly repeat: a dictionary of them costs more than it saves.
-                DataType::Int64 => {
+                DataType::Int64 | DataType::Int32 | DataType::Date32 => {
                     properties = properties
                         .set_column_dictionary_enabled(column.clone(), false)
                         .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);

@@ -72,11 +72,13 @@ impl<'a> Fields<'a> {
     #[inline]
     pub fn text(&mut self, column: usize) -> Text {
         let bytes = self.bytes(column);
-        let text = decode(bytes);
-        if matches!(text, Cow::Owned(_)) {
-            self.warn(Warning::Latin1);
-        }
-        Text::from(text)
+        std::str::from_utf8(bytes).map_or_else(
+            |_| {
+                self.warn(Warning::Latin1);
+                Text::from(decode(bytes))
+            },
+            Text::new,
+        )
     }
 
     /// A SIREN. Junk is skipped; a wrong Luhn key is a warning.

@@ -215,6 +215,8 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
             return Err(issue);
         }
         self.report.valid += 1;
+        // While they are at hand: later they are no longer in the processor's cache.
+        self.report.made(&self.rows[before..]);
         for warning in self.warnings.drain(..) {
             *self.report.warnings.entry(warning).or_default() += 1;
         }
@@ -223,7 +225,6 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
 
     fn hand_over(&mut self) -> Result<(), ParseError<S::Error>> {
         if !self.rows.is_empty() {
-            self.report.made(&self.rows);
             self.sink.rows(&mut self.rows).map_err(ParseError::Sink)?;
             self.rows.clear();
         }

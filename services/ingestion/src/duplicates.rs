@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::thread::{self, available_parallelism};
 
 /// Parts, a power of two.
 const PARTS: usize = 64;
@@ -42,9 +43,14 @@ impl Duplicates {
         Ok(())
     }
 
-    /// How many digests were there already when they were added.
-    pub fn count(self) -> io::Result<u64> {
-        self.parts.into_iter().map(Part::count).sum()
+    /// How many digests were there already when they were added. On all cores.
+    pub fn count(mut self) -> io::Result<u64> {
+        let share = PARTS.div_ceil(available_parallelism().map_or(1, usize::from));
+        thread::scope(|scope| {
+            let count = |parts: &mut [Part]| parts.iter_mut().map(Part::count).sum::<io::Result<u64>>();
+            let threads: Vec<_> = self.parts.chunks_mut(share).map(|parts| scope.spawn(move || count(parts))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed")))).sum()
+        })
     }
 }
 
@@ -58,9 +64,9 @@ impl Part {
         file.write_all(&bytes)
     }
 
-    fn count(self) -> io::Result<u64> {
-        let mut digests = self.buffer;
-        if let Some(mut file) = self.spilled {
+    fn count(&mut self) -> io::Result<u64> {
+        let mut digests = std::mem::take(&mut self.buffer);
+        if let Some(mut file) = self.spilled.take() {
             let mut bytes = Vec::new();
             file.rewind()?;
             file.read_to_end(&mut bytes)?;
