@@ -17,7 +17,9 @@ const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"
 /// Servers that stop when the value is dropped.
 pub struct Cluster {
     folder: PathBuf,
+    #[allow(dead_code, reason = "stops when it is dropped")]
     s3: S3,
+    endpoint: String,
     redis_port: u16,
     servers: Vec<Child>,
     services: BTreeMap<&'static str, Service>,
@@ -32,8 +34,14 @@ impl Cluster {
     /// Starts everything under `folder` and waits until all of it is ready.
     pub fn start(folder: &Path) -> Self {
         let s3 = S3::start(&folder.join("weed"));
+        let endpoint = s3.options.s3.endpoint.clone().unwrap_or_default();
+        Self::with_storage(folder, s3, endpoint)
+    }
+
+    /// The same, with the services reaching S3 at another address.
+    pub fn with_storage(folder: &Path, s3: S3, endpoint: String) -> Self {
         let [redis_port, ports @ ..] = free_ports::<5>();
-        let mut cluster = Self { folder: folder.to_owned(), s3, redis_port, servers: vec![], services: BTreeMap::new() };
+        let mut cluster = Self { folder: folder.to_owned(), s3, endpoint, redis_port, servers: vec![], services: BTreeMap::new() };
         cluster.start_redis();
         for (name, port) in SERVICES.into_iter().zip(ports) {
             cluster.start_service(name, port);
@@ -59,13 +67,26 @@ impl Cluster {
     }
 
     fn start_service(&mut self, name: &'static str, port: u16) {
+        let process = self.spawn_service(name, port);
+        self.services.insert(name, Service { port, process });
+    }
+
+    /// Another replica of a service, on a port of its own; gives its address.
+    pub fn start_replica(&mut self, name: &'static str) -> String {
+        let [port] = free_ports::<1>();
+        let process = self.spawn_service(name, port);
+        self.servers.push(process);
+        format!("http://127.0.0.1:{port}")
+    }
+
+    fn spawn_service(&self, name: &'static str, port: u16) -> Child {
         let [admin] = free_ports::<1>();
         let mut command = Command::new(program(name));
         command
             .env("SF_SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SF_SERVER__ADMIN", format!("127.0.0.1:{admin}"))
             .env("SF_LAKE__ROOT", "s3://signaux/root")
-            .env("SF_LAKE__S3__ENDPOINT", self.s3.options.s3.endpoint.as_deref().unwrap_or_default())
+            .env("SF_LAKE__S3__ENDPOINT", &self.endpoint)
             .env("SF_LAKE__S3__ACCESS_KEY_ID", "test")
             .env("SF_LAKE__S3__SECRET_ACCESS_KEY", "testtest")
             .env("SF_LAKE__S3__ALLOW_HTTP", "true");
@@ -73,8 +94,8 @@ impl Cluster {
             command.env("SF_ONLINE__REDIS_URL", format!("redis://127.0.0.1:{}", self.redis_port));
         }
         let process = self.spawn(name, &mut command);
-        self.services.insert(name, Service { port, process });
         wait(name, || http_ok(admin, "/readyz"));
+        process
     }
 
     /// The value of `--server` that reaches all services.
@@ -88,6 +109,13 @@ impl Cluster {
     /// Address of one service.
     pub fn address(&self, name: &str) -> String {
         format!("127.0.0.1:{}", self.services[name].port)
+    }
+
+    /// Puts the files of a folder into the bucket of the services, under a prefix.
+    pub fn put_folder(&self, folder: &Path, prefix: &str) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/put_folder.py");
+        let status = Command::new(crate::python()).args([script, &self.endpoint, "signaux", prefix]).arg(folder).status().unwrap();
+        assert!(status.success());
     }
 
     /// Kills a service at once, as the kernel would, and starts it again on the same port.

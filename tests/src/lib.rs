@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 pub mod cluster;
+pub mod proxy;
 pub mod sf;
 
 use std::path::{Path, PathBuf};

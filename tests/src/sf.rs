@@ -21,6 +21,13 @@ impl Sf {
         Self { global: vec!["--server".into(), servers.into()], env: vec![] }
     }
 
+    /// The same with a variable of the environment.
+    #[must_use]
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(crate::program("sf"));
         command.args(&self.global).args(arguments).envs(self.env.iter().cloned()).stdin(Stdio::null());

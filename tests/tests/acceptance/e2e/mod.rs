@@ -1,5 +1,7 @@
 //! With real servers: S3, Redis and the four services as processes.
 
+mod ingestion;
+
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command};

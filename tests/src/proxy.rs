@@ -1,0 +1,118 @@
+//! A bad network before a server: a proxy that answers 500, resets connections in the middle, or keeps silent, as its seed says.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// A proxy to a port of this machine.
+pub struct Proxy {
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    bad: Arc<AtomicBool>,
+    faults: Arc<AtomicU64>,
+}
+
+/// What happens to a connection.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// Its first request is answered 500 without being passed on.
+    Refused,
+    /// It is cut after so many bytes of both directions.
+    Cut(u64),
+    /// Its first request is not answered.
+    Silent,
+}
+
+/// How long silence lasts.
+const SILENCE: Duration = Duration::from_millis(1_500);
+
+impl Proxy {
+    /// Starts a proxy to a port; it does no harm until [`Proxy::misbehave`]. It lives as long as the process.
+    pub fn start(to: u16, seed: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (bad, faults) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (behaves, counted) = (bad.clone(), faults.clone());
+        thread::spawn(move || {
+            let mut random = seed;
+            for client in listener.incoming().flatten() {
+                let fate = if behaves.load(Ordering::Relaxed) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    fate(next(&mut random))
+                } else {
+                    Fate::Cut(u64::MAX)
+                };
+                thread::spawn(move || drop(serve(client, to, fate)));
+            }
+        });
+        Self { port, bad, faults }
+    }
+
+    /// Makes new connections go wrong, or no longer.
+    pub fn misbehave(&self, bad: bool) {
+        self.bad.store(bad, Ordering::Relaxed);
+    }
+
+    /// Connections made while it misbehaved.
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+}
+
+/// A step of a linear congruential generator.
+fn next(random: &mut u64) -> u64 {
+    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *random >> 33
+}
+
+fn fate(random: u64) -> Fate {
+    match random % 20 {
+        0 | 1 => Fate::Refused,
+        2 => Fate::Silent,
+        // Some in the middle of their first request, the others later.
+        3..=5 => Fate::Cut(random % 40_000),
+        _ => Fate::Cut(200_000 + random % 3_000_000),
+    }
+}
+
+fn serve(mut client: TcpStream, to: u16, fate: Fate) -> io::Result<()> {
+    let limit = match fate {
+        Fate::Refused => {
+            let mut request = [0; 1024];
+            let _ = client.read(&mut request)?;
+            client.write_all(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+            return client.shutdown(Shutdown::Both);
+        }
+        Fate::Silent => {
+            thread::sleep(SILENCE);
+            // What was sent is not read: the other side sees a reset.
+            return Ok(());
+        }
+        Fate::Cut(limit) => limit,
+    };
+    let server = TcpStream::connect(("127.0.0.1", to))?;
+    let passed = Arc::new(AtomicU64::new(0));
+    let back = {
+        let (from, into, passed) = (server.try_clone()?, client.try_clone()?, passed.clone());
+        thread::spawn(move || pass(from, into, &passed, limit))
+    };
+    pass(client, server, &passed, limit);
+    let _ = back.join();
+    Ok(())
+}
+
+/// Passes bytes on until one side ends, or the limit of the connection.
+fn pass(mut from: TcpStream, mut into: TcpStream, passed: &AtomicU64, limit: u64) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut buffer).unwrap_or(0);
+        let sum = passed.fetch_add(read as u64, Ordering::Relaxed) + read as u64;
+        if read == 0 || sum > limit || into.write_all(&buffer[..read]).is_err() {
+            let _ = (from.shutdown(Shutdown::Both), into.shutdown(Shutdown::Both));
+            return;
+        }
+    }
+}
