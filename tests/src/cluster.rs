@@ -40,6 +40,7 @@ impl Cluster {
 
     /// The same, with the services reaching S3 at another address.
     pub fn with_storage(folder: &Path, s3: S3, endpoint: String) -> Self {
+        s3.make_bucket("signaux");
         let [redis_port, ports @ ..] = free_ports::<5>();
         let mut cluster = Self { folder: folder.to_owned(), s3, endpoint, redis_port, servers: vec![], services: BTreeMap::new() };
         cluster.start_redis();

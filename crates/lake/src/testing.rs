@@ -88,6 +88,17 @@ impl S3 {
         }
         None
     }
+
+    /// Creates a bucket, as an operator would before anything is stored in it.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn make_bucket(&self, name: &str) {
+        let url = format!("{}/{name}", self.options.s3.endpoint.as_deref().expect("the address of the server"));
+        let signed = ["-sSf", "-X", "PUT", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", "test:testtest"];
+        let status = Command::new("curl").args(signed).arg(url).status().expect("curl is installed: run `make setup`");
+        assert!(status.success(), "the bucket {name} could not be created");
+    }
 }
 
 impl Drop for S3 {

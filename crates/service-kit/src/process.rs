@@ -52,11 +52,10 @@ pub trait Service {
 /// Full name of the operations service, which every process has.
 pub const OPERATIONS: &str = "google.longrunning.Operations";
 
-/// Adds the operations service to the routes and starts to look for abandoned jobs: once, after all services registered.
+/// Adds the operations service to the routes: once, after all services registered.
 pub fn finish(context: &Context, mut routes: RoutesBuilder) -> Routes {
     let operations = OperationsService(context.jobs.clone());
     routes.add_service(api::google::longrunning::operations_server::OperationsServer::new(operations));
-    context.jobs.watch();
     routes.routes()
 }
 
@@ -93,6 +92,7 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
     let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone() };
     let mut routes = RoutesBuilder::default();
     S::register(&context, config.service, &mut routes).await?;
+    context.jobs.watch();
     let names: Vec<&'static str> = S::NAMES.iter().copied().chain([OPERATIONS]).collect();
     server::serve(&config.server, finish(&context, routes), &names).await
 }

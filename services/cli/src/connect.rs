@@ -61,7 +61,7 @@ impl Clients {
 
     /// Starts all services in this process.
     pub async fn embedded(config: &Configuration) -> Result<Self, ServiceError> {
-        let channel = channel::in_memory(routes(config).await?);
+        let channel = channel::in_memory(routes(config).await?.0);
         Ok(Self { ingestion: channel.clone(), features: channel.clone(), training: channel.clone(), scoring: channel })
     }
 
@@ -93,8 +93,9 @@ pub fn service_names() -> Vec<&'static str> {
     names.concat()
 }
 
-/// All services in one set of routes, with one runner of jobs.
-pub async fn routes(config: &Configuration) -> Result<Routes, ServiceError> {
+/// All services in one set of routes, and what runs their jobs. A command runs those it asks for; only a server looks for
+/// abandoned ones.
+pub async fn routes(config: &Configuration) -> Result<(Routes, Jobs), ServiceError> {
     let lake = open_lake(config)?;
     let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone() };
     let settings = config.service.clone();
@@ -103,5 +104,5 @@ pub async fn routes(config: &Configuration) -> Result<Routes, ServiceError> {
     feature_store::FeatureStoreProcess::register(&context, settings.features, &mut routes).await?;
     training::TrainingProcess::register(&context, settings.training, &mut routes).await?;
     scoring::ScoringProcess::register(&context, settings.scoring, &mut routes).await?;
-    Ok(process::finish(&context, routes))
+    Ok((process::finish(&context, routes), context.jobs))
 }

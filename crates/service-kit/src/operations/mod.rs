@@ -2,7 +2,8 @@
 //!
 //! The state of a job is a document changed by compare-and-swap. Its owner renews a lease while it works; once the lease
 //! of a dead owner has expired, any replica that knows the kind of job takes it over and runs it again from the start:
-//! jobs are idempotent. Asking for a job that is running gives the running one.
+//! jobs are idempotent. Asking for a job that is running gives the running one; asking for another in the place of an
+//! abandoned one replaces it.
 
 mod record;
 mod server;
@@ -113,8 +114,13 @@ impl Jobs {
         let name = format!("operations/{}/{}-{id}", kind.service, kind.name);
         loop {
             let stored = self.read(&name).await?;
-            if let Some((record, _)) = stored.as_ref().filter(|(record, _)| record.state == State::Running) {
-                return if record.request == request { Ok(record.operation(kind.response)) } else { Err(busy(&name)) };
+            let alive = |record: &Record| record.state == State::Running && !record.is_abandoned(now());
+            if let Some((record, _)) = stored.as_ref().filter(|(record, _)| alive(record)) {
+                if record.request != request {
+                    return Err(busy(&name));
+                }
+                self.attend(name);
+                return Ok(record.operation(kind.response));
             }
             let record = Record {
                 name: name.clone(),
@@ -148,6 +154,22 @@ impl Jobs {
             loop {
                 if let Err(error) = jobs.take_over().await {
                     tracing::warn!(%error, "abandoned operations cannot be looked for; trying again");
+                }
+                sleep(jobs.inner.lease / 3).await;
+            }
+        });
+    }
+
+    /// Sees an operation that somebody here waits for to its end, whatever happens to its owner.
+    fn attend(&self, name: String) {
+        let jobs = self.clone();
+        tokio::spawn(async move {
+            while let Ok(Some((record, _))) = jobs.read(&name).await {
+                if record.state != State::Running || record.owner == jobs.inner.owner {
+                    return;
+                }
+                if record.is_abandoned(now()) && jobs.claim(&name).await.is_ok() {
+                    return;
                 }
                 sleep(jobs.inner.lease / 3).await;
             }
@@ -230,19 +252,25 @@ impl Jobs {
 
     async fn take_over(&self) -> Result<(), LakeError> {
         for abandoned in self.records().await?.into_iter().filter(|record| record.is_abandoned(now())) {
-            let known = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(abandoned.kind.as_str());
-            let Some((mut record, version)) = self.read(&abandoned.name).await?.filter(|(record, _)| known && record.is_abandoned(now()))
-            else {
-                continue;
-            };
-            tracing::info!(operation = record.name, from = record.owner, "taking over an abandoned operation");
-            record.owner.clone_from(&self.inner.owner);
-            record.lease_until = self.lease_end();
-            match self.write(Some(&version), &record).await {
-                Ok(version) => self.run(record, version),
-                Err(LakeError::Conflict(_)) => {}
-                Err(error) => return Err(error),
-            }
+            self.claim(&abandoned.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes an abandoned operation that this process can run its own, and runs it. Another process may be faster.
+    async fn claim(&self, name: &str) -> Result<(), LakeError> {
+        let Some((mut record, version)) = self.read(name).await? else { return Ok(()) };
+        let known = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(record.kind.as_str());
+        if !known || !record.is_abandoned(now()) {
+            return Ok(());
+        }
+        tracing::info!(operation = record.name, from = record.owner, "taking over an abandoned operation");
+        record.owner.clone_from(&self.inner.owner);
+        record.lease_until = self.lease_end();
+        match self.write(Some(&version), &record).await {
+            Ok(version) => self.run(record, version),
+            Err(LakeError::Conflict(_)) => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -458,6 +486,40 @@ mod tests {
         second.watch();
         ended(&second, &name).await;
         assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_in_the_place_of_an_abandoned_one_replaces_it() {
+        let (_folder, lake) = lake();
+        let (before, after) = (Arc::default(), Arc::default());
+        let dead = process(&lake, 60_000, &before);
+        let name = dead.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name;
+        abandon(&dead, &name).await;
+        let alive = process(&lake, 0, &after);
+        assert_eq!(alive.start_alone(ECHO, "2511", &chunk("b")).await.unwrap().name, name);
+        ended(&alive, &name).await;
+        assert_eq!(after.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_joins_an_operation_sees_it_to_its_end() {
+        let (_folder, lake) = lake();
+        let (before, after) = (Arc::default(), Arc::default());
+        let dead = process(&lake, 60_000, &before);
+        let name = dead.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name;
+        let alive = process(&lake, 0, &after);
+        alive.start_alone(ECHO, "2511", &chunk("a")).await.unwrap();
+        abandon(&dead, &name).await;
+        ended(&alive, &name).await;
+        assert_eq!(after.load(Ordering::SeqCst), 1);
+    }
+
+    /// Ends the lease of an operation, and the ownership with it: what its owner would leave by dying.
+    async fn abandon(jobs: &Jobs, name: &str) {
+        let (mut record, version) = jobs.read(name).await.unwrap().unwrap();
+        record.owner = "nobody".to_owned();
+        record.lease_until = now() - 1;
+        jobs.write(Some(&version), &record).await.unwrap();
     }
 
     #[tokio::test]

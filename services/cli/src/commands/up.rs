@@ -13,7 +13,8 @@ use crate::failure::Failure;
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7000);
 
 pub async fn up(config: &Configuration, up: &Up) -> Result<(), Failure> {
-    let routes = connect::routes(config).await?;
+    let (routes, jobs) = connect::routes(config).await?;
+    jobs.watch();
     let mut server = config.server.clone();
     let default = if server.listen.port() == 0 { LISTEN } else { server.listen };
     server.listen = up.listen.unwrap_or(default);
