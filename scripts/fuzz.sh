@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the parser of each source, or of those named, for SECONDS_EACH (60) seconds: any bytes, no panic, counts add up.
-# Usage: fuzz.sh [SOURCE…]
+# Usage: fuzz.sh [SOURCE…]; JOBS of them at a time (1).
 #
 # Corpora begin with the first lines of an invented delivery and stay in $SF_CACHE/fuzz. The parsers have no unsafe code: no
 # sanitizer is needed, and the stable compiler does, told to accept the flags of coverage.
@@ -12,7 +12,6 @@ cd "$ROOT"
 SECONDS_EACH=${SECONDS_EACH:-60}
 sf=$PROGRAMS/sf
 [ -x "$sf" ] || die "$sf is missing: make build"
-have cargo-fuzz || CARGO_TARGET_DIR=$SF_CACHE/build-tools cargo install --quiet --locked --debug --root "$TOOLS" cargo-fuzz
 export RUSTC_BOOTSTRAP=1
 
 seeds=$(mktemp -d)
@@ -38,9 +37,22 @@ CARGO_TARGET_DIR=$SF_CACHE/fuzz-target cargo fuzz build --sanitizer none --fuzz-
 program=$(find "$SF_CACHE/fuzz-target" -path '*release/parse' -type f | head -1)
 names=("$@")
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(grep -E '^## .[a-z_]+.$' docs/sources.md | tr -dc 'a-z_\n')
-for source in "${names[@]}"; do
-    mkdir -p "$SF_CACHE/fuzz/$source"
-    heading "$source, $SECONDS_EACH s"
-    SF_FUZZ_SOURCE=$source "$program" "$SF_CACHE/fuzz/$source" -max_total_time="$SECONDS_EACH" -max_len=8192 -timeout=10 -print_final_stats=1 2>&1 |
-        grep -E 'stat::number_of_executed|cov:.*DONE|panicked|SUMMARY|ERROR' || die "the fuzzer of $source said nothing"
-done
+
+# Fuzzes one source; says how many inputs were tried, or what broke.
+fuzz() {
+    local source=$1 corpus=$SF_CACHE/fuzz/$1 log
+    mkdir -p "$corpus"
+    log=$(mktemp)
+    if SF_FUZZ_SOURCE=$source "$program" "$corpus" -max_total_time="$SECONDS_EACH" -max_len=8192 -timeout=10 \
+        -artifact_prefix="$SF_CACHE/fuzz/crash-$source-" -print_final_stats=1 >"$log" 2>&1; then
+        printf '%-18s %6s s %12s inputs, no crash\n' "$source" "$SECONDS_EACH" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+    else
+        tail -40 "$log"
+        say "$source: CRASHED"
+        return 1
+    fi
+    rm "$log"
+}
+export -f fuzz say
+export program SECONDS_EACH
+printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-1}" -I{} bash -c 'fuzz {}'

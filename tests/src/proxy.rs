@@ -74,7 +74,7 @@ fn fate(random: u64) -> Fate {
         2 => Fate::Silent,
         // Some in the middle of their first request, the others later.
         3..=5 => Fate::Cut(random % 40_000),
-        _ => Fate::Cut(200_000 + random % 3_000_000),
+        _ => Fate::Cut(40_000 + random % 400_000),
     }
 }
 

@@ -9,8 +9,8 @@ mod columns;
 mod copying;
 mod delta;
 mod error;
-#[cfg(test)]
-mod faults;
+#[cfg(any(test, feature = "testing"))]
+pub mod faults;
 mod files;
 mod objects;
 mod parquet_io;

@@ -71,6 +71,8 @@ codes! {
     Manifest = "SF-ING-0009", FailedPrecondition, None;
     /// A file that did not arrive as it was announced.
     Upload = "SF-ING-0010", InvalidArgument, None;
+    /// An upload that does not go on where the file stopped: another one may be sending it.
+    UploadMoved = "SF-ING-0011", Aborted, None;
     /// Features that were not built, or by another version.
     FeaturesNotBuilt = "SF-FEA-0001", FailedPrecondition, None;
     /// A company that nothing is known of.

@@ -11,7 +11,7 @@ macro_rules! pages {
 
 const PAGES: &[(&str, &str)] = pages![
     "SF-ING-0001" "SF-ING-0002" "SF-ING-0003" "SF-ING-0004" "SF-ING-0005" "SF-ING-0006" "SF-ING-0007" "SF-ING-0008" "SF-ING-0009"
-    "SF-ING-0010"
+    "SF-ING-0010" "SF-ING-0011"
     "SF-FEA-0001" "SF-FEA-0002"
     "SF-TRA-0001" "SF-TRA-0002" "SF-TRA-0003" "SF-TRA-0004" "SF-TRA-0005"
     "SF-LIS-0001" "SF-LIS-0002" "SF-LIS-0003"

@@ -127,6 +127,9 @@ pub struct Datagen {
     /// Batch.
     #[arg(long)]
     pub batch: BatchKey,
+    /// Months of history, up to the one before the batch; since January 2014 when not given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub months: Option<u16>,
     /// Folder for the hidden truth, which only tests may read.
     #[arg(long)]
     pub truth: Option<PathBuf>,

@@ -64,12 +64,13 @@ impl Patience {
     }
 }
 
-/// Whether the service or its storage is away for now. The errors of our services carry details; those of a connection
+/// Whether the service or its storage is away for now, or a race was lost that may be run again. The errors of our services carry details; those of a connection
 /// that broke do not, whatever their code.
 pub fn passing(status: &Status) -> bool {
     let broken = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::DeadlineExceeded);
     let code = ServiceError::from_status(status).code();
-    (broken && status.details().is_empty()) || matches!(code, ErrorCode::Unreachable | ErrorCode::StorageUnavailable)
+    (broken && status.details().is_empty())
+        || matches!(code, ErrorCode::Unreachable | ErrorCode::StorageUnavailable | ErrorCode::UploadMoved)
 }
 
 /// Starts a job, waits until it ends, and gives its response. The same request joins a job that runs already, so that

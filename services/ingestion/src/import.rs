@@ -216,3 +216,6 @@ pub fn checked_batch(text: &str) -> Result<BatchKey, ServiceError> {
     text.parse()
         .map_err(|error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,12 @@ impl<'a> Upload<'a> {
         };
         self.append(*size, sha256, data).await?;
         let segments = self.segments(sha256).await?;
+        let arrived: u64 = segments.iter().map(|(_, size)| size).sum();
+        if arrived != *size {
+            // Another upload of the same file has stored it, or is at it.
+            let current = self.lake.raw().list(self.batch).await?.remove(&self.name);
+            return current.filter(|file| file.sha256 == *sha256).ok_or_else(|| self.moved(arrived));
+        }
         let paths: Vec<String> = segments.into_iter().map(|(path, _)| path).collect();
         let whole = futures::stream::iter(paths.clone()).then(|path| async move { self.lake.objects().get(&path).await });
         let stored = self.lake.raw().put(self.batch, &self.name, Some(sha256), whole).await;
@@ -117,6 +123,11 @@ impl<'a> Upload<'a> {
             }
         }
         Ok(stored?)
+    }
+
+    fn moved(&self, received: u64) -> ServiceError {
+        let message = format!("{received} bytes of {} have arrived, the data begins at {}: ask GetUpload first", self.name, self.offset);
+        ServiceError::new(ErrorCode::UploadMoved, message).with("file", &self.name)
     }
 
     fn folder(&self, sha256: &str) -> String {
@@ -142,8 +153,7 @@ impl<'a> Upload<'a> {
         let received: u64 = self.segments(sha256).await?.iter().map(|(_, size)| size).sum();
         let name = &self.name;
         if self.offset != received {
-            let message = format!("{received} bytes of {name} have arrived, the data begins at {}: ask GetUpload first", self.offset);
-            return Err(refused(message, name));
+            return Err(self.moved(received));
         }
         pin!(data);
         let (mut at, mut segment, mut broken) = (received, BytesMut::new(), None);
@@ -217,7 +227,7 @@ mod tests {
         assert_eq!(at(0).progress().await.unwrap(), Progress { received: 0, complete: false });
         assert!(at(0).take(pieces(&content[..9_500_000], true)).await.is_err());
         assert_eq!(at(0).progress().await.unwrap(), Progress { received: 9_500_000, complete: false });
-        assert_eq!(at(7).take(pieces(b"x", false)).await.unwrap_err().code(), ErrorCode::Upload, "elsewhere than where it stopped");
+        assert_eq!(at(7).take(pieces(b"x", false)).await.unwrap_err().code(), ErrorCode::UploadMoved, "elsewhere than where it stopped");
         // The stream ends early, as if all were there.
         assert!(at(9_500_000).take(pieces(&content[9_500_000..12_000_000], false)).await.is_err());
         let file = at(12_000_000).take(pieces(&content[12_000_000..], false)).await.unwrap();
@@ -226,6 +236,24 @@ mod tests {
         assert!(place.lake.objects().list("uploads").await.unwrap().is_empty());
         let stored: Vec<Bytes> = place.lake.raw().open("2511".parse().unwrap(), "a.csv").await.unwrap().try_collect().await.unwrap();
         assert!(stored.concat() == content);
+    }
+
+    #[tokio::test]
+    async fn two_uploads_of_a_file_at_once_store_it() {
+        let place = place();
+        let content: Vec<u8> = (0..20_000_003u32).map(|value| (value % 251) as u8).collect();
+        let [first, second] = [(); 2].map(|()| {
+            let upload = Upload::new(&place.lake, &Uploads::default(), &header(&content, 0)).unwrap();
+            let data = pieces(&content, false);
+            async move { upload.take(data).await }
+        });
+        let (first, second) = tokio::join!(first, second);
+        assert!(first.is_ok() || second.is_ok());
+        for lost in [first, second].into_iter().filter_map(Result::err) {
+            assert_eq!(lost.code(), ErrorCode::UploadMoved, "{lost}");
+        }
+        let again = Upload::new(&place.lake, &Uploads::default(), &header(&content, 0)).unwrap();
+        assert!(again.progress().await.unwrap().complete);
     }
 
     #[tokio::test]

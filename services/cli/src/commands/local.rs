@@ -15,7 +15,10 @@ use crate::failure::Failure;
 
 #[allow(clippy::print_stdout, reason = "a command line speaks to a person")]
 pub fn datagen(arguments: &Datagen) -> Result<(), Failure> {
+    let defaults = datagen::Options::new(arguments.batch);
+    let first = arguments.months.map_or(defaults.first, |months| arguments.batch.month().plus(-i32::from(months)));
     let options = datagen::Options {
+        first,
         companies: arguments.companies,
         seed: arguments.seed,
         batch: arguments.batch,
@@ -24,7 +27,7 @@ pub fn datagen(arguments: &Datagen) -> Result<(), Failure> {
             Profile::Full => datagen::Profile::Full,
             Profile::OpenData => datagen::Profile::OpenData,
         },
-        ..datagen::Options::new(arguments.batch)
+        ..defaults
     };
     let summary = datagen::write_delivery(&arguments.out, &options)
         .map_err(|error| ServiceError::new(ErrorCode::InvalidArgument, error.to_string()))?;

@@ -112,8 +112,9 @@ fn a_bad_network_to_s3_spoils_nothing() {
     let cluster = Cluster::with_storage(folder.path(), s3, format!("http://127.0.0.1:{}", proxy.port));
     let sf = Sf::remote(&cluster.servers());
     proxy.misbehave(true);
-    let mut succeeded = 0;
-    for _ in 0..6 {
+    let (mut succeeded, mut imports) = (0, 0);
+    while imports < 6 || (imports < 20 && (succeeded == 0 || proxy.faults() < 30)) {
+        imports += 1;
         let output = sf.output(&["ingest", &delivery, "--batch", "2511"]);
         if output.status.success() {
             succeeded += 1;
@@ -124,8 +125,9 @@ fn a_bad_network_to_s3_spoils_nothing() {
     }
     proxy.misbehave(false);
     let faults = proxy.faults();
-    assert!(faults > 20, "only {faults} connections went wrong");
-    assert!(succeeded > 0, "not one import of six over {faults} bad connections succeeded");
+    assert!(faults >= 30, "only {faults} connections were bad in {imports} imports");
+    assert!(succeeded > 0, "not one import of {imports} over {faults} bad connections succeeded");
+    println!("{succeeded} of {imports} imports succeeded over {faults} bad connections");
     // In peace, once whatever still runs has ended.
     let patience = Instant::now();
     while !sf.output(&["ingest", &delivery, "--batch", "2511"]).status.success() {
