@@ -38,7 +38,7 @@ impl Manifest {
     /// Reads a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self, IngestError> {
         let text = std::str::from_utf8(bytes).map_err(|_| problem("it is not UTF-8"))?;
-        toml::from_str(text).map_err(|error| problem(format!("{}: see docs/sources.md for its keys", error.message())))
+        toml::from_str(text).map_err(|error| problem(format!("{}: see docs/deliveries.md for its keys", error.message())))
     }
 
     /// How a source is delivered.

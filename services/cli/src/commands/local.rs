@@ -15,8 +15,8 @@ use crate::failure::Failure;
 
 #[allow(clippy::print_stdout, reason = "a command line speaks to a person")]
 pub fn datagen(arguments: &Datagen) -> Result<(), Failure> {
-    let defaults = datagen::Options::new(arguments.batch);
-    let first = arguments.months.map_or(defaults.first, |months| arguments.batch.month().plus(-i32::from(months)));
+    let usual = datagen::Options::new(arguments.batch).first;
+    let first = arguments.months.map_or(usual, |months| arguments.batch.month().plus(-i32::from(months)));
     let options = datagen::Options {
         first,
         companies: arguments.companies,
@@ -27,7 +27,6 @@ pub fn datagen(arguments: &Datagen) -> Result<(), Failure> {
             Profile::Full => datagen::Profile::Full,
             Profile::OpenData => datagen::Profile::OpenData,
         },
-        ..defaults
     };
     let summary = datagen::write_delivery(&arguments.out, &options)
         .map_err(|error| ServiceError::new(ErrorCode::InvalidArgument, error.to_string()))?;
