@@ -67,7 +67,9 @@ async fn tables(lake: &Lake) -> BTreeMap<&'static str, Vec<String>> {
     tables.insert("perimeter", perimeter.iter().map(|row| format!("{row:?}")).collect());
     let report = report::find(lake, batch()).await.unwrap().unwrap();
     tables.insert("report", report.files.iter().map(|file| format!("{} {} {}", file.file_name, file.outcome, file.rows)).collect());
-    tables.values_mut().for_each(|rows| rows.sort_unstable());
+    for rows in tables.values_mut() {
+        rows.sort_unstable();
+    }
     tables
 }
 
