@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use datagen::{Options, Summary, write_delivery};
 use sources::{ParseReport, RowParser, Sink, SourceVisitor, detect, dispatch, parse};
 
@@ -60,6 +61,7 @@ fn every_line_parses_but_those_spoiled() {
         let (rejected, skipped) = spoiled.get(name.as_str()).copied().unwrap_or_default();
         assert_eq!((report.rejections(), report.skips()), (rejected, skipped), "{name}: {report:?}");
         assert!(report.rows > 0, "{name} has no row");
+        assert!(report.last_day < NaiveDate::from_ymd_opt(2025, 12, 1), "{name} tells of {:?}, after its delivery", report.last_day);
         files += 1;
     }
     assert_eq!(files, summary.files);

@@ -1,5 +1,6 @@
 //! The files of INSEE: establishments, legal units, past states.
 
+use domain::Month;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -10,10 +11,12 @@ pub(super) const ESTABLISHMENTS: &str = "siren,nic,siret,dateCreationEtablisseme
 pub(super) const UNITS: &str = "siren,dateCreationUniteLegale,prenom1UniteLegale,prenom2UniteLegale,prenom3UniteLegale,prenom4UniteLegale,trancheEffectifsUniteLegale,etatAdministratifUniteLegale,nomUniteLegale,nomUsageUniteLegale,denominationUniteLegale,categorieJuridiqueUniteLegale,activitePrincipaleUniteLegale,nomenclatureActivitePrincipaleUniteLegale,activitePrincipaleNAF25UniteLegale\n";
 pub(super) const STATES: &str = "siren,nic,siret,dateFin,dateDebut,etatAdministratifEtablissement,changementEtatAdministratifEtablissement,activitePrincipaleEtablissement\n";
 
-pub(super) fn write(company: &Company, lines: &mut Lines, random: &mut ChaCha8Rng) {
+/// Writes the lines of a company, as INSEE knows it at the end of `last`: a closing that is to come is in no file.
+pub(super) fn write(company: &Company, last: Month, lines: &mut Lines, random: &mut ChaCha8Rng) {
     let place = company.place;
     let created = company.created.first_day();
-    let open = if company.closed.is_some() { "F" } else { "A" };
+    let closed = company.closed.filter(|closed| *closed <= last);
+    let open = if closed.is_some() { "F" } else { "A" };
     let band = band(company.months.last().map_or(0.0, |state| state.headcount));
     for establishment in 0..company.establishments.len() {
         let siret = siret(company, establishment);
@@ -32,8 +35,8 @@ pub(super) fn write(company: &Company, lines: &mut Lines, random: &mut ChaCha8Rn
                 company.naf
             ),
         );
-        lines.push(FileKind::SireneHisto, &format!("{siren},{nic},{siret},{},{created},A,true,{}\n", closing_eve(company), company.naf));
-        if let Some(closed) = company.closed {
+        lines.push(FileKind::SireneHisto, &format!("{siren},{nic},{siret},{},{created},A,true,{}\n", eve(closed), company.naf));
+        if let Some(closed) = closed {
             lines.push(FileKind::SireneHisto, &format!("{siren},{nic},{siret},,{},F,true,{}\n", closed.first_day(), company.naf));
         }
     }
@@ -43,15 +46,15 @@ pub(super) fn write(company: &Company, lines: &mut Lines, random: &mut ChaCha8Rn
         _ if company.number.is_multiple_of(11) => 9220,
         _ => 5710,
     };
-    let state = if company.closed.is_some() { "C" } else { "A" };
+    let state = if closed.is_some() { "C" } else { "A" };
     lines.push(
         FileKind::SireneUl,
         &format!("{},{created},,,,,{band},{state},,,{},{category},{},NAFRev2,\n", company.siren, name(company), company.naf),
     );
 }
 
-fn closing_eve(company: &Company) -> String {
-    company.closed.map(|closed| closed.plus(-1).last_day().to_string()).unwrap_or_default()
+fn eve(closed: Option<Month>) -> String {
+    closed.map(|closed| closed.plus(-1).last_day().to_string()).unwrap_or_default()
 }
 
 /// Headcount band of INSEE.

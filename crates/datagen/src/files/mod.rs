@@ -179,7 +179,7 @@ pub(crate) fn lines(company: &Company, seed: u64, weather: &Macro, profile: Prof
         others::accounts(company, seed, weather, &mut lines);
         return lines;
     }
-    insee::write(company, &mut lines, &mut random);
+    insee::write(company, weather.last, &mut lines, &mut random);
     urssaf::headcounts(company, weather, &mut lines, &mut random);
     urssaf::contributions(company, weather, &mut lines);
     urssaf::debts(company, seed, &mut lines);
