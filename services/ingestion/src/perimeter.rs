@@ -119,17 +119,18 @@ async fn by_headcount(lake: &Lake, batch: BatchKey, rule: SizeRule) -> Result<Op
         return Ok(None);
     }
     let mut last: Option<Month> = None;
-    let mut reached: HashMap<Siren, Vec<Month>> = HashMap::new();
+    // The last month in which each company was large enough: if that one is too long ago, so are the others.
+    let mut reached: HashMap<Siren, Option<Month>> = HashMap::new();
     let headcount = |row: CompanyHeadcount| {
         last = last.max(Some(row.month));
-        let months = reached.entry(row.siren).or_default();
+        let latest = reached.entry(row.siren).or_default();
         if row.headcount >= rule.headcount {
-            months.push(row.month);
+            *latest = (*latest).max(Some(row.month));
         }
     };
     headcounts.each(headcount).await?;
-    let enough = |months: &[Month]| last.is_some_and(|last| months.iter().any(|month| rule.counts(*month, last)));
-    Ok(Some(reached.into_iter().map(|(siren, months)| (siren, Facts::new(enough(&months)))).collect()))
+    let enough = |month: Option<Month>| month.zip(last).is_some_and(|(month, last)| rule.counts(month, last));
+    Ok(Some(reached.into_iter().map(|(siren, latest)| (siren, Facts::new(enough(latest)))).collect()))
 }
 
 async fn store(lake: &Lake, batch: BatchKey, size: Size, rows: Vec<PerimeterRow>) -> Result<Summary, IngestError> {
