@@ -43,7 +43,7 @@ fuzz() {
     local source=$1 corpus=$SF_CACHE/fuzz/$1 log
     mkdir -p "$corpus"
     log=$(mktemp)
-    if SF_FUZZ_SOURCE=$source "$program" "$corpus" -max_total_time="$SECONDS_EACH" -max_len=8192 -timeout=10 \
+    if SF_FUZZ_SOURCE=$source "$program" "$corpus" -max_total_time="$SECONDS_EACH" -max_len=8192 -timeout=60 \
         -artifact_prefix="$SF_CACHE/fuzz/crash-$source-" -print_final_stats=1 >"$log" 2>&1; then
         printf '%-18s %6s s %12s inputs, no crash\n' "$source" "$SECONDS_EACH" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
     else
