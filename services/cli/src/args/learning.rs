@@ -1,0 +1,175 @@
+//! Verbs about features and models.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use domain::{BatchKey, Month, Siren};
+
+/// Verbs of `features`.
+#[derive(Debug, Subcommand)]
+pub enum Features {
+    /// The catalogue.
+    List,
+    /// Compute the features of a batch and publish the latest ones.
+    Build {
+        /// Batch.
+        #[arg(long)]
+        batch: BatchKey,
+        /// First month computed.
+        #[arg(long)]
+        from: Option<Month>,
+    },
+    /// The vector of a company, as it could be known at a month.
+    Get {
+        /// Company.
+        siren: Siren,
+        /// Month; the latest otherwise.
+        #[arg(long)]
+        month: Option<Month>,
+        /// According to this batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+    },
+    /// The monthly history of a company.
+    History {
+        /// Company.
+        siren: Siren,
+        /// According to this batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+    },
+    /// The vectors of a batch as a Parquet file.
+    Export {
+        /// Batch.
+        #[arg(long)]
+        batch: BatchKey,
+        /// First month.
+        #[arg(long)]
+        from: Option<Month>,
+        /// Last month.
+        #[arg(long)]
+        to: Option<Month>,
+        /// File.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// How far each source reaches.
+    Freshness {
+        /// As of this batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+    },
+    /// How the latest month differs from an earlier one.
+    Drift {
+        /// Batch; the latest otherwise.
+        #[arg(long)]
+        batch: Option<BatchKey>,
+        /// Month to compare with; a year earlier otherwise.
+        #[arg(long)]
+        reference: Option<Month>,
+    },
+}
+
+/// How the rows of the past are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// Train, 18 months of embargo, validate, test on later months and other companies.
+    Holdout,
+    /// The same from several origins.
+    Rolling,
+    /// As published in March 2024, for comparison only.
+    Lenient,
+}
+
+impl Protocol {
+    /// Name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Holdout => "holdout",
+            Self::Rolling => "rolling",
+            Self::Lenient => "lenient",
+        }
+    }
+}
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelKind {
+    /// Boosted trees.
+    Lightgbm,
+    /// Logistic regression.
+    Logistic,
+    /// Random forest.
+    RandomForest,
+    /// Debt above one month of contributions for three months.
+    Rule,
+}
+
+impl ModelKind {
+    /// Name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lightgbm => "lightgbm",
+            Self::Logistic => "logistic",
+            Self::RandomForest => "random-forest",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sf train --batch 2511 --protocol rolling
+  sf train --frame panel.parquet --entity siren --time month --label failed --out result")]
+pub struct Train {
+    /// Batch whose features are learnt from.
+    #[arg(long, required_unless_present = "frame")]
+    pub batch: Option<BatchKey>,
+    /// How the rows of the past are split.
+    #[arg(long, value_enum, default_value = "holdout")]
+    pub protocol: Protocol,
+    /// What is trained.
+    #[arg(long, value_enum, default_value = "lightgbm")]
+    pub model: ModelKind,
+    /// Learn from this Parquet file instead; nothing is registered.
+    #[arg(long, requires_all = ["entity", "time", "label", "out"])]
+    pub frame: Option<PathBuf>,
+    /// Column of the entity.
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
+    pub entity: Option<String>,
+    /// Column of the time.
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Column of the outcome, 0 or 1.
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
+    pub label: Option<String>,
+    /// Folder for the figures: with --frame predictions.csv and metrics.json, otherwise card.html and metrics.json.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Verbs of `models`.
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// Models registered.
+    List,
+    /// A model and its figures.
+    Show {
+        /// Identifier, or champion.
+        id: String,
+    },
+    /// Make a model the champion.
+    Promote {
+        /// Identifier.
+        id: String,
+    },
+    /// The model card, an HTML page.
+    Card {
+        /// Identifier, or champion.
+        id: String,
+        /// File; printed otherwise.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}

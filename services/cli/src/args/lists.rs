@@ -1,0 +1,113 @@
+//! Verbs about scores and lists, and those that run everything.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use domain::{AlertLevel, BatchKey, Department, Region, Siren};
+
+use super::Profile;
+
+/// Arguments of `score`.
+#[derive(Debug, Args)]
+pub struct Score {
+    /// Companies.
+    #[arg(required_unless_present = "batch")]
+    pub sirens: Vec<Siren>,
+    /// Say why.
+    #[arg(long)]
+    pub explain: bool,
+    /// Build the list of this batch.
+    #[arg(long, conflicts_with_all = ["sirens", "explain"])]
+    pub batch: Option<BatchKey>,
+}
+
+/// Which entries of a list.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Departments of the head office.
+    #[arg(long, value_delimiter = ',')]
+    pub department: Vec<Department>,
+    /// Regions of the head office.
+    #[arg(long, value_delimiter = ',')]
+    pub region: Vec<Region>,
+    /// Levels: none, moderate, high.
+    #[arg(long, value_delimiter = ',')]
+    pub level: Vec<AlertLevel>,
+}
+
+/// Verbs of `lists`.
+#[derive(Debug, Subcommand)]
+pub enum Lists {
+    /// Lists built.
+    List,
+    /// Entries of a list by rank.
+    Show {
+        /// Identifier, or latest.
+        id: String,
+        /// Which entries.
+        #[command(flatten)]
+        selection: Selection,
+        /// Entries shown at most.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// What changed from a list to another.
+    Diff {
+        /// Earlier list.
+        from: String,
+        /// Later list.
+        to: String,
+    },
+    /// A list as a file.
+    Export {
+        /// Identifier, or latest.
+        id: String,
+        /// File, .csv, .xlsx or .parquet.
+        #[arg(long)]
+        out: PathBuf,
+        /// Which entries.
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Make a list the published one.
+    Publish {
+        /// Identifier.
+        id: String,
+    },
+    /// Publish again the list published before.
+    Rollback,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sf run /deliveries/2511 --batch 2511
+  sf run public-files --batch 2511 --profile open-data      files of data.gouv.fr only: docs/open-data.md")]
+pub struct Run {
+    /// Folder of the delivery, or s3://bucket/prefix.
+    pub delivery: String,
+    /// Batch, YYMM.
+    #[arg(long)]
+    pub batch: BatchKey,
+    /// Which files the delivery is made of: with open-data the perimeter comes from the headcount bands of SIRENE.
+    #[arg(long, value_enum, default_value = "full")]
+    pub profile: Profile,
+    /// Commit even what a quality gate refuses.
+    #[arg(long)]
+    pub allow_degraded: bool,
+    /// Quality gates to override, by name: rejected_share, no_rows, row_loss, amount_change. The report records it.
+    #[arg(long, value_delimiter = ',', value_name = "GATE")]
+    pub allow: Vec<String>,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// gRPC address; port 0 takes a free one [default: that of the configuration, 127.0.0.1:7000 without].
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// Address of /healthz, /readyz and /metrics [default: that of the configuration, a free port without].
+    #[arg(long)]
+    pub admin: Option<SocketAddr>,
+}
