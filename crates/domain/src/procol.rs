@@ -130,6 +130,11 @@ mod tests {
             ("Liquidation_ouverture", (Some(A::Liquidation), S::Ouverture)),
             ("redressement_plan_continuation", (Some(A::Redressement), S::PlanContinuation)),
             ("liquidation_inclusion_autre_procedure", (Some(A::Liquidation), S::InclusionAutreProcedure)),
+            ("abandon_procedure_sauvegarde", (Some(A::Sauvegarde), S::AbandonProcedure)),
+            ("sauvegarde_fin_procedure", (Some(A::Sauvegarde), S::FinProcedure)),
+            ("cloture_insuffisance_actif_liquidation", (Some(A::Liquidation), S::ClotureInsuffisanceActif)),
+            ("Liquidation judiciaire_ouverture", (Some(A::Liquidation), S::Ouverture)),
+            ("redressement_liquidation", (Some(A::Redressement), S::Other)),
             ("redressement", (Some(A::Redressement), S::Other)),
             ("something_else", (None, S::Other)),
         ] {

@@ -43,7 +43,8 @@ pub struct Summary {
 
 type Companies = HashMap<Siren, Facts>;
 
-/// Computes and stores the perimeter of a batch. `None` when nothing says how large companies are.
+/// Computes and stores the perimeter of a batch. `None` when nothing says how large companies are, or what they are: without
+/// SIRENE, its exclusions would be forgotten quietly (`domain/ingestion.md` §2.2).
 ///
 /// A batch that completes another has its perimeter (`domain/ingestion.md` §2.1); the others have one of their own, from the
 /// state of the sources as of the batch. Memory: one entry a company.
@@ -51,19 +52,24 @@ pub async fn compute(lake: &Lake, batch: BatchKey, profile: Profile, rule: SizeR
     if let Some(parent) = batch.parent() {
         return inherit(lake, batch, parent).await.map(Some);
     }
+    let units = lake.table::<Stored<LegalUnit>>().state(batch).await?;
+    let establishments = lake.table::<Stored<Establishment>>().state(batch).await?;
+    if units.is_empty() || establishments.is_empty() {
+        return Ok(None);
+    }
     let Some((basis, mut companies)) = sized(lake, batch, profile, rule).await? else { return Ok(None) };
     let unit = |row: LegalUnit| {
         if let Some(facts) = companies.get_mut(&row.siren) {
             facts.legal_unit(&row);
         }
     };
-    lake.table::<Stored<LegalUnit>>().state(batch).await?.each(unit).await?;
+    units.each(unit).await?;
     let establishment = |row: Establishment| {
         if let Some(facts) = companies.get_mut(&row.siret.siren()) {
             facts.establishment(&row);
         }
     };
-    lake.table::<Stored<Establishment>>().state(batch).await?.each(establishment).await?;
+    establishments.each(establishment).await?;
 
     let row = |(siren, facts): (Siren, Facts)| {
         let exclusion = facts.exclusion();

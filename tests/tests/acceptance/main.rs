@@ -8,5 +8,6 @@ mod batches;
 mod deliveries;
 mod e2e;
 mod embedded;
+mod perimeter;
 mod third_party;
 mod world_a;

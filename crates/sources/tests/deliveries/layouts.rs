@@ -4,10 +4,13 @@ use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::slice::from_mut;
 
-use domain::records::{AccountLink, Debit, Notice, PaymentPlan, ShortTimeConsumption, ShortTimeRequest};
+use domain::records::{
+    AccountLink, CompanyHeadcount, Debit, Headcount, Notice, PaymentDelay, PaymentPlan, ShortTimeConsumption, ShortTimeRequest,
+};
 use domain::{NaiveDate, ProcolAction, ProcolStage};
 use sources::files::{
-    AccountLinkParser, DebitParser, FilterParser, NoticeParser, PaymentPlanParser, ShortTimeConsumptionParser, ShortTimeRequestParser,
+    AccountLinkParser, CompanyHeadcountParser, DebitParser, FilterParser, HeadcountParser, NoticeParser, PaymentDelayParser,
+    PaymentPlanParser, ShortTimeConsumptionParser, ShortTimeRequestParser,
 };
 use sources::{AccountLinks, FileError, ParseError, ParseReport, Parsed, Rejection, RowParser, parse};
 
@@ -109,6 +112,52 @@ fn short_time_work_dates_of_every_era() {
     assert_eq!(requested("2025-06-01", "2025-06-30 00:00:00"), expected);
     assert_eq!(requested("01/06/2025", "30/06/2025"), expected);
     assert_eq!(requested("01/06/2025", "2025-06-30"), None);
+}
+
+#[test]
+fn the_reason_of_a_request_is_one_of_seven_or_none() {
+    let header =
+        "ID_DA,ETAB_SIRET,EFF_ENT,EFF_ETAB,DATE_STATUT,DATE_DEB,DATE_FIN,HTA,MTA,EFF_AUTO,MOTIF_RECOURS_SE,S_HEURE_CONSOM_TOT,PERIMETRE_AP";
+    for (reason, expected) in
+        [("", Some(None)), ("1", Some(Some(1))), ("6", Some(Some(6))), ("7", Some(Some(7))), ("0", None), ("8", None), ("x", None)]
+    {
+        let text = format!("{header}\nA1,73282932000074,5,5,2025-05-20,2025-06-01,2025-06-30,100,1,2,{reason},0,1\n");
+        let (rows, report): (Vec<ShortTimeRequest>, _) = read::<ShortTimeRequestParser>(&text, None).unwrap();
+        assert_eq!(rows.first().map(|row| row.reason), expected, "'{reason}'");
+        assert_eq!(report.rejections(), u64::from(expected.is_none()), "'{reason}'");
+    }
+}
+
+#[test]
+fn headcounts_are_rows_of_a_month() {
+    // The old header has more columns around, one a quarter, one without a period.
+    let header = "compte;siret;rais_soc;ape_ins;dep;eff201011;eff201012;eff201013;eff201110;eff20;base;UR_EMET";
+    let text = format!(
+        "{header}\n951;54236870268934;x;1086e;23;629;;0;9;9;116;075\n952;54236870268934;x;1086e;23;1 234;2;3;9;9;116;075\n953;54236870268934;x;1086e;23;n.c.;2;3;9;9;116;075\n"
+    );
+    let (rows, report): (Vec<Headcount>, _) = read::<HeadcountParser>(&text, None).unwrap();
+    let found: Vec<_> = rows.iter().map(|row| (row.account.as_str(), row.month.to_string(), row.headcount)).collect();
+    let expected =
+        [("951", "2010-01", 629), ("951", "2010-03", 0), ("952", "2010-01", 1_234), ("952", "2010-02", 2), ("952", "2010-03", 3)];
+    assert_eq!(found, expected.map(|(account, month, headcount)| (account, month.to_owned(), headcount)), "zero is kept, empty is not");
+    assert_eq!((report.valid, report.rejections(), report.rows), (2, 1, 5), "a line with a bad cell gives no row at all");
+
+    let text = "siren;eff201011;eff201012;eff201013;eff201021;eff201022;eff201023;name\n542368702;629;536;209;0;;585;abcde\n";
+    let (rows, _): (Vec<CompanyHeadcount>, _) = read::<CompanyHeadcountParser>(text, None).unwrap();
+    let found: Vec<_> = rows.iter().map(|row| (row.month.to_string(), row.headcount)).collect();
+    let expected = [("2010-01", 629), ("2010-02", 536), ("2010-03", 209), ("2010-04", 0), ("2010-06", 585)];
+    assert_eq!(found, expected.map(|(month, headcount)| (month.to_owned(), headcount)));
+    let error = read::<CompanyHeadcountParser>("siren;headcount\n542368702;629\n", None).unwrap_err();
+    assert!(matches!(error, FileError::MissingColumns { .. }), "{error}");
+}
+
+#[test]
+fn payment_delays_have_french_dates() {
+    let text = "SIREN;NB_JOURS;NB_JOURS_PREC;DATE_VALEUR\n000111222;12;x;15/01/2019\n000111222;;x;15/01/2019\n000111222;12;x;01/15/2019\n";
+    let (rows, report): (Vec<PaymentDelay>, _) = read::<PaymentDelayParser>(text, None).unwrap();
+    let found: Vec<_> = rows.iter().map(|row| (row.siren.to_string(), row.days, row.value_date)).collect();
+    assert_eq!(found, [("000111222".to_owned(), 12, day("2019-01-15"))]);
+    assert_eq!(report.rejections(), 2);
 }
 
 #[test]

@@ -96,7 +96,11 @@ pub fn print(report: &ImportReport) -> Output {
     excluded.sort();
     let excluded: Vec<String> = excluded.iter().map(|(reason, companies)| format!("{reason} {}", count(**companies))).collect();
     let basis = match report.perimeter_basis.as_str() {
-        "" => return out.note("No perimeter: nothing delivered says how large companies are."),
+        "" => {
+            return out.note(
+                "No perimeter: it needs how large companies are (effectif_ent, or filter) and what they are (sirene and sirene_ul).",
+            );
+        }
         "headcount_bands" => "by the headcount bands of SIRENE as they are today: companies that failed and lost theirs are missing",
         "filter" => "by the filter of the batch",
         _ => "by the headcounts of Urssaf",

@@ -21,7 +21,7 @@ use crate::upload::Uploads;
 use crate::{Settings, report, tables};
 
 /// Sources of the test: what a perimeter needs, and one with rejected lines.
-const SOURCES: [Source; 3] = [Source::SireneUl, Source::EffectifEnt, Source::Debit];
+const SOURCES: [Source; 4] = [Source::Sirene, Source::SireneUl, Source::EffectifEnt, Source::Debit];
 
 /// A delivery of a few companies.
 fn delivery(companies: u32) -> TempDir {
