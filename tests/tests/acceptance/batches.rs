@@ -119,7 +119,7 @@ fn a_manifest_that_does_not_hold_stops_the_import() {
     refused("batch = '2512'", "2512");
     refused("[sha256]\n'sigfaible_pcoll.csv' = 'abcd'", "altered");
     refused("[sha256]\n'missing.csv' = 'abcd'", "missing.csv");
-    refused("[deliveries]\ndebits = 'flow'", "docs/sources.md");
+    refused("[deliveries]\ndebits = 'flow'", "docs/deliveries.md");
 
     let sums: Vec<String> = fs::read_dir(&imported.delivery)
         .unwrap()

@@ -1,6 +1,7 @@
 //! Who is followed, and why the others are not (`domain/ingestion.md` §2.5): every rule, on files of a few lines.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -42,13 +43,14 @@ impl Delivery {
     /// Adds a company: the headcounts of three months, its category and activity, its head offices; and why it is out, if it is.
     fn company(&mut self, headcounts: [&str; 3], category: &str, activity: &str, offices: &[(&str, &str)], reason: &'static str) {
         let siren = format!("{:09}", 100_000_000 + self.expected.len());
-        self.units += &format!("{siren},2010-01-01,,,,,12,A,,,COMPANY,{category},{activity},NAFRev2\n");
+        writeln!(self.units, "{siren},2010-01-01,,,,,12,A,,,COMPANY,{category},{activity},NAFRev2").unwrap();
         for (number, (commune, country)) in offices.iter().enumerate() {
-            self.establishments += &format!("{siren},{:05},true,,,,,,,,,,{commune},,,{country},,2010-01-01,A,84.11Z,NAFRev2\n", number + 1);
+            let nic = number + 1;
+            writeln!(self.establishments, "{siren},{nic:05},true,,,,,,,,,,{commune},,,{country},,2010-01-01,A,84.11Z,NAFRev2").unwrap();
         }
         // A secondary establishment never counts.
-        self.establishments += &format!("{siren},00099,false,,,,,,69001,LYON,,,69123,,,,,2010-01-01,A,25.11Z,NAFRev2\n");
-        self.headcounts += &format!("{siren};{}\n", headcounts.join(";"));
+        writeln!(self.establishments, "{siren},00099,false,,,,,,69001,LYON,,,69123,,,,,2010-01-01,A,25.11Z,NAFRev2").unwrap();
+        writeln!(self.headcounts, "{siren};{}", headcounts.join(";")).unwrap();
         self.expected.insert(siren, reason);
     }
 
