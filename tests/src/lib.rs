@@ -9,6 +9,17 @@ pub mod sf;
 
 use std::path::{Path, PathBuf};
 
+/// A linear congruential generator: the same moments and faults each time.
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number, of 31 bits.
+    pub fn step(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+}
+
 /// A program of the workspace, beside this test's own binary.
 pub fn program(name: &str) -> PathBuf {
     let mut folder = std::env::current_exe().unwrap();

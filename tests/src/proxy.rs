@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::Random;
+
 /// A proxy to a port of this machine.
 pub struct Proxy {
     /// Where it listens, on 127.0.0.1.
@@ -37,11 +39,11 @@ impl Proxy {
         let (bad, faults) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (behaves, counted) = (bad.clone(), faults.clone());
         thread::spawn(move || {
-            let mut random = seed;
+            let mut random = Random(seed);
             for client in listener.incoming().flatten() {
                 let fate = if behaves.load(Ordering::Relaxed) {
                     counted.fetch_add(1, Ordering::Relaxed);
-                    fate(next(&mut random))
+                    fate(random.step())
                 } else {
                     Fate::Cut(u64::MAX)
                 };
@@ -60,12 +62,6 @@ impl Proxy {
     pub fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
     }
-}
-
-/// A step of a linear congruential generator.
-fn next(random: &mut u64) -> u64 {
-    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *random >> 33
 }
 
 fn fate(random: u64) -> Fate {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use acceptance::sf::Sf;
 use tempfile::tempdir;
@@ -54,12 +54,15 @@ impl Delivery {
         self.expected.insert(siren, reason);
     }
 
-    fn write(&self, folder: &Path) {
-        fs::create_dir_all(folder).unwrap();
+    /// Writes the files of the delivery under a folder; gives theirs, and a program without state.
+    fn write(&self, root: &Path) -> (PathBuf, Sf) {
+        let folder = root.join("delivery");
+        fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("sireneUL.csv"), format!("{UNITS}\n{}", self.units)).unwrap();
         fs::write(folder.join("StockEtablissement_utf8_geo.csv"), format!("{ESTABLISHMENTS}\n{}", self.establishments)).unwrap();
         let header = "siren;eff202521;eff202522;eff202523";
         fs::write(folder.join("sigfaible_effectif_siren.csv"), format!("{header}\n{}", self.headcounts)).unwrap();
+        (folder, Sf::embedded(&root.join("data")))
     }
 }
 
@@ -87,9 +90,7 @@ fn each_rule_decides_and_says_so() {
         delivery.company(large, "5710", activity, &[LYON], "");
     }
     let folder = tempdir().unwrap();
-    let files = folder.path().join("delivery");
-    delivery.write(&files);
-    let sf = Sf::embedded(&folder.path().join("data"));
+    let (files, sf) = delivery.write(folder.path());
     sf.ok(&["ingest", files.to_str().unwrap(), "--batch", "2511"]);
     let shown = sf.ok(&["--format", "csv", "perimeter", "show", "2511"]);
     let found: BTreeMap<String, String> = shown
@@ -110,9 +111,7 @@ fn without_sirene_there_is_no_perimeter_rather_than_a_wrong_one() {
     let mut delivery = Delivery::default();
     delivery.company(["20", "20", "20"], "4110", "25.11Z", &[LYON], "");
     let folder = tempdir().unwrap();
-    let files = folder.path().join("delivery");
-    delivery.write(&files);
-    let sf = Sf::embedded(&folder.path().join("data"));
+    let (files, sf) = delivery.write(folder.path());
     let import = |sources: &str| sf.ok(&["ingest", files.to_str().unwrap(), "--batch", "2511", "--source", sources]);
     assert!(import("effectif_ent,sirene").contains("No perimeter"), "nothing says that its category is out");
     assert!(import("sirene_ul").contains("legal_category 1"), "the rest was imported before");
@@ -123,12 +122,10 @@ fn what_is_in_folders_or_hidden_is_left_alone_and_a_check_commits_nothing() {
     let mut delivery = Delivery::default();
     delivery.company(["20", "20", "20"], "5710", "25.11Z", &[LYON], "");
     let folder = tempdir().unwrap();
-    let files = folder.path().join("delivery");
-    delivery.write(&files);
+    let (files, sf) = delivery.write(folder.path());
     fs::create_dir(files.join("old")).unwrap();
     fs::write(files.join("old/sigfaible_debits.csv"), "nonsense").unwrap();
     fs::write(files.join(".hidden.csv"), "nonsense").unwrap();
-    let sf = Sf::embedded(&folder.path().join("data"));
     let said = sf.ok(&["ingest", files.to_str().unwrap(), "--batch", "2511", "--check"]);
     assert!(said.contains("checked") && !said.contains("debits") && !said.contains("hidden"), "{said}");
     assert!(sf.fails(&["batches", "show", "2511"]).contains("SF-ING-0007"));

@@ -160,20 +160,26 @@ impl Jobs {
         });
     }
 
-    /// Sees an operation that somebody here waits for to its end, whatever happens to its owner.
+    /// Sees an operation that somebody here waits for to its end, whatever happens to its owners.
     fn attend(&self, name: String) {
         let jobs = self.clone();
         tokio::spawn(async move {
-            while let Ok(Some((record, _))) = jobs.read(&name).await {
-                if record.state != State::Running || record.owner == jobs.inner.owner {
-                    return;
-                }
-                if record.is_abandoned(now()) && jobs.claim(&name).await.is_ok() {
-                    return;
+            loop {
+                match jobs.attended(&name).await {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(operation = name, %error, "an operation waited for cannot be looked at; trying again"),
                 }
                 sleep(jobs.inner.lease / 3).await;
             }
         });
+    }
+
+    /// Claims an operation if it is abandoned; says whether it has ended or is this process's own.
+    async fn attended(&self, name: &str) -> Result<bool, LakeError> {
+        self.claim(name).await?;
+        let stored = self.read(name).await?;
+        Ok(stored.is_none_or(|(record, _)| record.state != State::Running || record.owner == self.inner.owner))
     }
 
     /// The operation of this name.

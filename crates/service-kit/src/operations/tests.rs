@@ -115,10 +115,9 @@ async fn another_process_takes_over_the_job_of_a_dead_one() {
 #[tokio::test]
 async fn a_request_in_the_place_of_an_abandoned_one_replaces_it() {
     let (_folder, lake) = lake();
-    let (before, after) = (Arc::default(), Arc::default());
-    let dead = process(&lake, 60_000, &before);
-    let name = dead.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name;
+    let (dead, name) = started(&lake).await;
     abandon(&dead, &name).await;
+    let after = Arc::default();
     let alive = process(&lake, 0, &after);
     assert_eq!(alive.start_alone(ECHO, "2511", &chunk("b")).await.unwrap().name, name);
     ended(&alive, &name).await;
@@ -128,14 +127,20 @@ async fn a_request_in_the_place_of_an_abandoned_one_replaces_it() {
 #[tokio::test]
 async fn whoever_joins_an_operation_sees_it_to_its_end() {
     let (_folder, lake) = lake();
-    let (before, after) = (Arc::default(), Arc::default());
-    let dead = process(&lake, 60_000, &before);
-    let name = dead.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name;
+    let (dead, name) = started(&lake).await;
+    let after = Arc::default();
     let alive = process(&lake, 0, &after);
     alive.start_alone(ECHO, "2511", &chunk("a")).await.unwrap();
     abandon(&dead, &name).await;
     ended(&alive, &name).await;
     assert_eq!(after.load(Ordering::SeqCst), 1);
+}
+
+/// A process in the middle of a job that outlasts the test, and the name of the operation.
+async fn started(lake: &Lake) -> (Jobs, String) {
+    let jobs = process(lake, 60_000, &Arc::default());
+    let name = jobs.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name;
+    (jobs, name)
 }
 
 /// Ends the lease of an operation, and the ownership with it: what its owner would leave by dying.

@@ -81,17 +81,6 @@ pub enum Protocol {
     Lenient,
 }
 
-impl Protocol {
-    /// Name in a request.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Holdout => "holdout",
-            Self::Rolling => "rolling",
-            Self::Lenient => "lenient",
-        }
-    }
-}
-
 /// What is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ModelKind {
@@ -103,18 +92,6 @@ pub enum ModelKind {
     RandomForest,
     /// Debt above one month of contributions for three months.
     Rule,
-}
-
-impl ModelKind {
-    /// Name in a request.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lightgbm => "lightgbm",
-            Self::Logistic => "logistic",
-            Self::RandomForest => "random-forest",
-            Self::Rule => "rule",
-        }
-    }
 }
 
 /// Arguments of `train`.

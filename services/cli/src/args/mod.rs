@@ -98,6 +98,11 @@ pub enum Verb {
     Doctor,
 }
 
+/// Name of a choice, on the command line and in requests alike.
+pub fn name(choice: &impl ValueEnum) -> String {
+    choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
 /// Which files a delivery is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Profile {
@@ -127,6 +132,14 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn models_have_the_names_that_training_knows() {
+        for kind in ModelKind::value_variants() {
+            assert!(training::learn::Kind::parse(&name(kind)).is_some(), "{kind:?}");
+        }
+        assert_eq!(name(&Protocol::Holdout), "holdout");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use service_kit::error::ServiceError;
 
 use super::Session;
-use crate::args::{Format, ModelKind, Models, Protocol, Train};
+use crate::args::{self, Format, ModelKind, Models, Protocol, Train};
 use crate::failure::Failure;
 use crate::job;
 use crate::output::{Output, number};
@@ -33,8 +33,8 @@ pub async fn learn(
 ) -> Result<Model, Failure> {
     let request = TrainModelRequest {
         batch: batch.to_string(),
-        protocol: protocol.name().to_owned(),
-        model: kind.name().to_owned(),
+        protocol: args::name(&protocol),
+        model: args::name(&kind),
         force: false,
         promote_if_none,
     };

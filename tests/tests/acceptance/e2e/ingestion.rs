@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use acceptance::Random;
 use acceptance::cluster::Cluster;
 use acceptance::proxy::Proxy;
 use acceptance::sf::Sf;
@@ -42,10 +43,9 @@ fn imports_killed_at_random_lose_and_duplicate_nothing() {
     sf.ok(&ingest(0));
     let start = Instant::now();
     sf.ok(&ingest(1));
-    let (whole, mut random, mut killed) = (start.elapsed(), 20_251_124u64, 0);
+    let (whole, mut random, mut killed) = (start.elapsed(), Random(20_251_124), 0);
     for round in 0..20 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let moment = whole.mul_f64((random >> 40) as f64 / f64::from(1u32 << 24));
+        let moment = whole.mul_f64(random.step() as f64 / f64::from(1u32 << 31));
         let mut process = sf.spawn(&ingest(round % 2));
         sleep(moment);
         process.kill().unwrap();
