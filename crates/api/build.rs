@@ -24,6 +24,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "ingestion.v1.PruneReport",
         "ingestion.v1.PrunedFiles",
         "features.v1.BuildReport",
+        "features.v1.ConsistencyReport",
+        "features.v1.Mismatch",
         "training.v1.Model",
         "training.v1.Thresholds",
         "training.v1.Split",

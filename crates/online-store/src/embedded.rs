@@ -24,6 +24,16 @@ pub struct Embedded {
     current: ArcSwapOption<Generation>,
 }
 
+impl Embedded {
+    /// The current generation and its vectors, by SIREN.
+    pub(crate) fn all(&self) -> Option<(String, Vec<(Siren, Bytes)>)> {
+        let current = self.current.load_full()?;
+        let mut vectors: Vec<(Siren, Bytes)> = current.vectors.iter().map(|(siren, blob)| (*siren, blob.clone())).collect();
+        vectors.sort_unstable_by_key(|(siren, _)| *siren);
+        Some((current.name.clone(), vectors))
+    }
+}
+
 #[async_trait]
 impl OnlineStore for Embedded {
     async fn publish(&self, generation: &str, vectors: BoxStream<'_, (Siren, Bytes)>) -> Result<u64, OnlineError> {

@@ -11,6 +11,7 @@ mod embedded;
 mod error;
 mod online;
 mod published;
+mod redis_link;
 mod redis_store;
 pub mod snapshot;
 
@@ -22,7 +23,7 @@ use futures::stream::BoxStream;
 pub use blob::{VectorBlob, schema_number};
 pub use embedded::Embedded;
 pub use error::OnlineError;
-pub use online::{Fetched, Online};
+pub use online::{Fetched, Online, Role};
 pub use published::Published;
 pub use redis_store::RedisStore;
 

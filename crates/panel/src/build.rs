@@ -37,8 +37,8 @@ pub fn build(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules, c
     let base = BaseSeries::compute(rows, window.extended(catalogue.reach()), rules);
     let mut values = vec![f32::NAN; catalogue.features().len() * window.len];
     if window.len > 0 {
-        for ((series, operation, months), out) in catalogue.recipes().zip(values.chunks_exact_mut(window.len)) {
-            operation.apply(base.get(series), months, out);
+        for (recipe, out) in catalogue.recipes().zip(values.chunks_exact_mut(window.len)) {
+            recipe.operation.apply(base.get(recipe.series), recipe.months, out);
         }
     }
     Panel { siren: rows.siren, window, values }

@@ -1,4 +1,6 @@
-//! The catalogue: every feature declared once, in `catalogue.toml`, by the operation and the base series that make it.
+//! The catalogue: every feature declared once, in a file a group under `catalogue/`, by the base series and the operation
+//! that make it. The code, the documentation (`docs/features.md`), the RPC and the model read it; the order of the files is
+//! that of a vector.
 
 use std::collections::HashMap;
 
@@ -8,8 +10,15 @@ use thiserror::Error;
 use crate::operation::Operation;
 use crate::series::Series;
 
-/// The catalogue of the program.
-const BUILTIN: &str = include_str!("catalogue.toml");
+/// The catalogue of the program, group by group.
+const BUILTIN: [&str; 6] = [
+    include_str!("catalogue/social_debts.toml"),
+    include_str!("catalogue/short_time_work.toml"),
+    include_str!("catalogue/headcount.toml"),
+    include_str!("catalogue/financial_health.toml"),
+    include_str!("catalogue/supplier_payments.toml"),
+    include_str!("catalogue/identity.toml"),
+];
 
 /// Why a catalogue cannot be used.
 #[derive(Debug, Error)]
@@ -98,8 +107,7 @@ impl Unit {
 }
 
 /// A group of features as agents know them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Name.
     pub name: String,
@@ -108,30 +116,23 @@ pub struct Group {
 }
 
 /// A feature.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
     /// Name, also of its column.
     pub name: String,
     /// Group.
     pub group: String,
-    /// Source that it comes from.
+    /// Sources that it comes from, joined by `+`.
     pub source: String,
     /// What it is measured in.
     pub unit: Unit,
-    /// Base series, by name.
-    series: String,
-    /// Operation on it.
-    operation: Operation,
-    /// Months of the operation; 0 for the plain value.
-    #[serde(default)]
-    pub months: usize,
+    /// The series it is made of, and how.
+    recipe: Recipe,
     /// What it is, in words.
     pub formula: String,
     /// Who may see it.
     pub confidentiality: Confidentiality,
     /// 1 when more means more risk, -1 when less does, 0 when neither is certain.
-    #[serde(default)]
     pub monotone: i8,
     /// What a missing value means.
     pub missing: String,
@@ -141,18 +142,96 @@ pub struct Feature {
     pub label_fr: String,
 }
 
+/// An operation on a base series over a number of months, 0 for the plain value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recipe {
+    pub series: Series,
+    pub operation: Operation,
+    pub months: usize,
+}
+
 impl Feature {
     /// Whether its values are codes without order.
     pub fn is_categorical(&self) -> bool {
         self.unit == Unit::Category
     }
+
+    /// Months that it looks at, the current one included.
+    pub fn window(&self) -> usize {
+        self.recipe.operation.reach(self.recipe.months) + 1
+    }
 }
 
+/// A file of the catalogue.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
-    group: Vec<Group>,
-    feature: Vec<Feature>,
+    /// Group.
+    name: String,
+    label_fr: String,
+    series: Vec<SeriesEntry>,
+}
+
+/// A series with the features that are made of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeriesEntry {
+    series: String,
+    source: String,
+    unit: Unit,
+    confidentiality: Confidentiality,
+    formula: String,
+    missing: String,
+    label_fr: String,
+    features: Vec<FeatureEntry>,
+}
+
+/// A feature of a series. Its formula, label, unit and what its absence means follow from the operation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeatureEntry {
+    name: String,
+    #[serde(default)]
+    operation: Operation,
+    #[serde(default)]
+    months: usize,
+    #[serde(default)]
+    monotone: i8,
+    since: u32,
+    /// A better label than the one that is made.
+    label_fr: Option<String>,
+}
+
+impl SeriesEntry {
+    /// The feature of an entry, or what is wrong with it.
+    fn feature(&self, entry: &FeatureEntry, group: &str) -> Result<Feature, String> {
+        let series = Series::ALL.iter().copied().find(|series| series.name() == self.series);
+        let series = series.ok_or_else(|| format!("there is no series '{}'", self.series))?;
+        let (operation, months) = (entry.operation, entry.months);
+        if operation.takes_months() == (months == 0) {
+            return Err("an operation over time needs months, and the plain value takes none".to_owned());
+        }
+        let unit = operation.unit(self.unit);
+        if unit == Unit::Category && operation.takes_months() {
+            return Err("a category has no operation over time".to_owned());
+        }
+        if entry.monotone.abs() > 1 || (unit == Unit::Category && entry.monotone != 0) {
+            return Err("monotone is -1, 0 or 1, and 0 for a category".to_owned());
+        }
+        Ok(Feature {
+            name: entry.name.clone(),
+            group: group.to_owned(),
+            source: self.source.clone(),
+            unit,
+            recipe: Recipe { series, operation, months },
+            formula: operation.formula(&self.formula, months),
+            confidentiality: self.confidentiality,
+            monotone: entry.monotone,
+            missing: operation.missing(&self.missing, months),
+            since: entry.since,
+            label_fr: entry.label_fr.clone().unwrap_or_else(|| operation.label_fr(&self.label_fr, months)),
+        })
+    }
 }
 
 /// A checked catalogue.
@@ -160,40 +239,31 @@ struct Document {
 pub struct Catalogue {
     groups: Vec<Group>,
     features: Vec<Feature>,
-    /// Series of each feature.
-    series: Vec<Series>,
     index: HashMap<String, usize>,
 }
 
 impl Catalogue {
     /// The catalogue of this version of the program.
     pub fn builtin() -> Result<Self, CatalogueError> {
-        Self::parse(BUILTIN)
+        Self::parse(&BUILTIN)
     }
 
-    /// Reads a catalogue; refuses unknown series, operations and groups, and names given twice.
-    pub fn parse(text: &str) -> Result<Self, CatalogueError> {
-        let document: Document = toml::from_str(text)?;
-        let mut index = HashMap::new();
-        let mut series = Vec::with_capacity(document.feature.len());
-        for (position, feature) in document.feature.iter().enumerate() {
-            let wrong = |reason: String| CatalogueError::Feature { feature: feature.name.clone(), reason };
-            let found = Series::ALL.iter().copied().find(|series| series.name() == feature.series);
-            series.push(found.ok_or_else(|| wrong(format!("there is no series '{}'", feature.series)))?);
-            if !document.group.iter().any(|group| group.name == feature.group) {
-                return Err(wrong(format!("there is no group '{}'", feature.group)));
+    /// Reads a catalogue, a text a group; refuses unknown series and operations, and names given twice.
+    pub fn parse(groups: &[&str]) -> Result<Self, CatalogueError> {
+        let mut catalogue = Self { groups: Vec::new(), features: Vec::new(), index: HashMap::new() };
+        for text in groups {
+            let document: Document = toml::from_str(text)?;
+            for (series, entry) in document.series.iter().flat_map(|series| series.features.iter().map(move |entry| (series, entry))) {
+                let wrong = |reason: String| CatalogueError::Feature { feature: entry.name.clone(), reason };
+                let feature = series.feature(entry, &document.name).map_err(wrong)?;
+                if catalogue.index.insert(entry.name.clone(), catalogue.features.len()).is_some() {
+                    return Err(wrong("the name is given twice".to_owned()));
+                }
+                catalogue.features.push(feature);
             }
-            if feature.operation.takes_months() == (feature.months == 0) {
-                return Err(wrong("an operation over time needs months, and the plain value takes none".to_owned()));
-            }
-            if feature.monotone.abs() > 1 || (feature.is_categorical() && feature.monotone != 0) {
-                return Err(wrong("monotone is -1, 0 or 1, and 0 for a category".to_owned()));
-            }
-            if index.insert(feature.name.clone(), position).is_some() {
-                return Err(wrong("the name is given twice".to_owned()));
-            }
+            catalogue.groups.push(Group { name: document.name, label_fr: document.label_fr });
         }
-        Ok(Self { groups: document.group, features: document.feature, series, index })
+        Ok(catalogue)
     }
 
     /// Features in the order of a vector.
@@ -221,7 +291,8 @@ impl Catalogue {
         // FNV-1a: stable between versions of the program and of its libraries, which the standard hasher is not.
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         for feature in &self.features {
-            let text = format!("{}|{}|{:?}|{}\n", feature.name, feature.series, feature.operation, feature.months);
+            let Recipe { series, operation, months } = feature.recipe;
+            let text = format!("{}|{}|{operation:?}|{months}\n", feature.name, series.name());
             hash = text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         }
         format!("{hash:016x}")
@@ -229,12 +300,12 @@ impl Catalogue {
 
     /// Months before the first one computed that the operations read.
     pub(crate) fn reach(&self) -> usize {
-        self.features.iter().map(|feature| feature.operation.reach(feature.months)).max().unwrap_or(0)
+        self.features.iter().map(Feature::window).max().unwrap_or(1) - 1
     }
 
     /// How each feature is made.
-    pub(crate) fn recipes(&self) -> impl Iterator<Item = (Series, Operation, usize)> {
-        self.features.iter().zip(&self.series).map(|(feature, series)| (*series, feature.operation, feature.months))
+    pub(crate) fn recipes(&self) -> impl Iterator<Item = Recipe> {
+        self.features.iter().map(|feature| feature.recipe)
     }
 }
 
@@ -245,20 +316,18 @@ mod tests {
     #[test]
     fn the_builtin_catalogue_is_sound() {
         let catalogue = Catalogue::builtin().unwrap();
-        assert!((55..=90).contains(&catalogue.features().len()), "{}", catalogue.features().len());
+        assert!((150..=180).contains(&catalogue.features().len()), "{}", catalogue.features().len());
         for feature in catalogue.features() {
             let text = [&feature.formula, &feature.missing, &feature.label_fr];
             assert!(text.iter().all(|text| !text.is_empty()), "{} lacks a text", feature.name);
-            assert!(
-                feature.source.split('+').all(|source| source.parse::<domain::Source>().is_ok()),
-                "{}: {}",
-                feature.name,
-                feature.source
-            );
+            let known = feature.source.split('+').all(|source| source.parse::<domain::Source>().is_ok());
+            assert!(known, "{}: {}", feature.name, feature.source);
         }
-        let used: std::collections::BTreeSet<Series> = catalogue.recipes().map(|(series, ..)| series).collect();
+        let used: std::collections::BTreeSet<Series> = catalogue.recipes().map(|recipe| recipe.series).collect();
         let unused: Vec<&str> = Series::ALL.iter().filter(|series| !used.contains(series)).map(|series| series.name()).collect();
-        assert_eq!(unused, ["contribution"], "series that only charts show");
+        assert_eq!(unused, [""; 0], "series that no feature is made of");
+        let labels: std::collections::BTreeSet<&str> = catalogue.features().iter().map(|feature| feature.label_fr.as_str()).collect();
+        assert_eq!(labels.len(), catalogue.features().len(), "two features have the same label");
         for group in catalogue.groups() {
             assert!(catalogue.features().iter().any(|feature| feature.group == group.name), "{} is empty", group.name);
         }
@@ -266,27 +335,46 @@ mod tests {
 
     #[test]
     fn mistakes_are_refused_by_name() {
-        let entry = |series: &str, operation: &str, months: usize| {
+        let group = |series: &str, unit: &str, operation: &str, months: usize| {
             format!(
-                "[[group]]\nname='g'\nlabel_fr='G'\n[[feature]]\nname='f'\ngroup='g'\nsource='debit'\nunit='euros'\nseries='{series}'\n\
-                 operation='{operation}'\nmonths={months}\nformula='x'\nconfidentiality='urssaf'\nmissing='x'\nsince=1\nlabel_fr='x'\n"
+                "name='g'\nlabel_fr='G'\n[[series]]\nseries='{series}'\nsource='debit'\nunit='{unit}'\nconfidentiality='urssaf'\nformula='x'\n\
+                 missing='x'\nlabel_fr='x'\nfeatures=[{{ name='f', operation='{operation}', months={months}, since=1 }}]"
             )
         };
-        assert!(Catalogue::parse(&entry("debt", "lag", 1)).is_ok());
-        assert!(Catalogue::parse(&entry("dept", "lag", 1)).unwrap_err().to_string().contains("'dept'"));
-        assert!(Catalogue::parse(&entry("debt", "lag", 0)).is_err());
-        assert!(Catalogue::parse(&entry("debt", "level", 1)).is_err());
-        assert!(Catalogue::parse(&entry("debt", "magic", 1)).is_err());
+        let parse = |series: &str, unit: &str, operation: &str, months: usize| Catalogue::parse(&[&group(series, unit, operation, months)]);
+        assert!(parse("debt", "euros", "lag", 1).is_ok());
+        assert!(parse("dept", "euros", "lag", 1).unwrap_err().to_string().contains("'dept'"));
+        assert!(parse("debt", "euros", "lag", 0).is_err());
+        assert!(parse("debt", "euros", "level", 1).is_err());
+        assert!(parse("debt", "euros", "magic", 1).is_err());
+        assert!(parse("naf_division", "category", "lag", 1).is_err());
+        let text = group("debt", "euros", "lag", 1);
+        assert!(Catalogue::parse(&[&text, &text]).unwrap_err().to_string().contains("twice"));
     }
 
     #[test]
     fn the_hash_follows_meaning_only() {
-        let text = include_str!("catalogue.toml");
-        let catalogue = Catalogue::parse(text).unwrap();
-        assert_eq!(
-            Catalogue::parse(&text.replace("label_fr = \"Dette", "label_fr = \"La dette")).unwrap().schema_hash(),
-            catalogue.schema_hash()
-        );
-        assert_ne!(Catalogue::parse(&text.replace("months = 12", "months = 11")).unwrap().schema_hash(), catalogue.schema_hash());
+        let with = |from: &str, to: &str| {
+            let texts = BUILTIN.map(|text| text.replace(from, to));
+            Catalogue::parse(&texts.each_ref().map(String::as_str)).unwrap().schema_hash()
+        };
+        let hash = Catalogue::builtin().unwrap().schema_hash();
+        assert_eq!(with("label_fr = \"Dette", "label_fr = \"La dette"), hash);
+        assert_ne!(with("months = 12", "months = 11"), hash);
+    }
+
+    #[test]
+    fn texts_follow_from_the_operation() {
+        let catalogue = Catalogue::builtin().unwrap();
+        let feature = |name: &str| &catalogue.features()[catalogue.index_of(name).unwrap()];
+        let lag = feature("debt_employee_lag3");
+        assert_eq!(lag.label_fr, "Dette sociale, part salariale, il y a 3 mois");
+        assert_eq!(lag.formula, "employees' part of the debt, 3 months ago");
+        assert_eq!((lag.unit, lag.window()), (Unit::Euros, 4));
+        let change = feature("headcount_change12");
+        assert_eq!((change.unit, change.monotone, change.window()), (Unit::Share, -1, 13));
+        assert_eq!(change.missing, "unknown for two years, then or now, or not positive then");
+        assert_eq!(feature("debt_months_12").unit, Unit::Months);
+        assert!(feature("naf_division").is_categorical());
     }
 }

@@ -7,6 +7,7 @@
 
 mod build;
 pub mod catalogue;
+pub mod guide;
 pub mod history;
 mod operation;
 pub mod perimeter;

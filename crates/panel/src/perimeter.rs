@@ -5,7 +5,7 @@ use domain::records::{Establishment, LegalUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::CompanyRows;
-use crate::series::headcount_by_month;
+use crate::series::ByMonth;
 
 /// How large a company must have been to be followed: so many employees, in one of so many months.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,12 @@ impl SizeRule {
         unit.headcount_band.is_some_and(|band| band.minimum() >= self.headcount)
     }
 
-    /// Months in which a company had enough employees.
-    pub(crate) fn reached(self, rows: &CompanyRows) -> Vec<Month> {
-        headcount_by_month(rows).into_iter().filter(|(_, headcount)| *headcount >= self.headcount).map(|(month, _)| month).collect()
+    /// Whether a company had enough employees in one of the months that count when `last` is the last one known. The
+    /// establishments stand in as long as nothing of the company's own file is known.
+    pub(crate) fn enough(self, (company, establishments): &(ByMonth, ByMonth), last: Month) -> bool {
+        let known = company.first_key_value().is_some_and(|(first, _)| *first <= last);
+        let headcounts = if known { company } else { establishments };
+        headcounts.iter().any(|(month, headcount)| *headcount >= self.headcount && self.counts(*month, last))
     }
 }
 

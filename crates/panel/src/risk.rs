@@ -7,7 +7,7 @@ use domain::time_rules::TimeRules;
 use crate::perimeter::{Facts, Size, SizeBasis};
 use crate::procol::state_at;
 use crate::rows::CompanyRows;
-use crate::series::open_establishments;
+use crate::series::{headcount_by_month, open_establishments};
 use crate::window::Window;
 
 /// Whether a company is at risk, or why not.
@@ -71,7 +71,7 @@ impl Standing {
 pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules, size: Size) -> Vec<Standing> {
     let window = Window::new(first, last);
     let excluded = Facts::of(rows).exclusion_by_nature().is_some();
-    let reached = size.rule.reached(rows);
+    let headcounts = headcount_by_month(rows);
     let by_band = rows.legal_unit.as_ref().is_some_and(|unit| size.rule.enough_by_band(unit));
     let created = rows.legal_unit.as_ref().and_then(|unit| unit.created).map(Month::of);
     let open = open_establishments(rows, window);
@@ -81,7 +81,7 @@ pub fn standings(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRule
             let known = month.plus(-(rules.headcount_months as i32));
             let enough = match size.basis {
                 SizeBasis::HeadcountBands => by_band && created.is_none_or(|created| created <= month),
-                SizeBasis::Headcount | SizeBasis::Filter => reached.iter().any(|reached| size.rule.counts(*reached, known)),
+                SizeBasis::Headcount | SizeBasis::Filter => size.rule.enough(&headcounts, known),
             };
             Standing {
                 in_perimeter: !excluded && enough,

@@ -1,8 +1,8 @@
 //! The rows of one company.
 
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, PaymentDelay,
-    PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
+    Headcount, LegalUnit, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::time_rules::TimeRules;
 use domain::{NaiveDate, Siren};
@@ -40,6 +40,10 @@ pub struct CompanyRows {
     pub payment_delays: Vec<PaymentDelay>,
     /// `ratios_inpi_bce`.
     pub accounts: Vec<Accounts>,
+    /// `diane`.
+    pub company_accounts: Vec<CompanyAccounts>,
+    /// `bdf`.
+    pub bank_ratios: Vec<BankRatios>,
 }
 
 impl CompanyRows {
@@ -61,6 +65,8 @@ impl CompanyRows {
             requests: vec![],
             payment_delays: vec![],
             accounts: vec![],
+            company_accounts: vec![],
+            bank_ratios: vec![],
         }
     }
 
@@ -87,6 +93,8 @@ impl CompanyRows {
             requests: keep(&self.requests, day, rules),
             payment_delays: keep(&self.payment_delays, day, rules),
             accounts: keep(&self.accounts, day, rules),
+            company_accounts: keep(&self.company_accounts, day, rules),
+            bank_ratios: keep(&self.bank_ratios, day, rules),
         }
     }
 }

@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, EstablishmentState, Headcount, PaymentDelay, PaymentPlan, ProcolEvent,
-    Record, ShortTimeConsumption, ShortTimeRequest, Text,
+    Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
+    Headcount, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest, Text,
 };
 use domain::time_rules::TimeRules;
-use domain::{Cents, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
+use domain::{Cents, Department, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
 use panel::perimeter::{Size, SizeBasis, SizeRule};
 use panel::{Catalogue, CompanyRows, build, risk};
 use proptest::prelude::*;
@@ -39,6 +39,12 @@ prop_compose! {
     /// Rows of every source, around the months computed.
     fn company()(seeds in prop::collection::vec((any::<u8>(), any::<u16>(), any::<u16>(), 0i64..500_000, any::<u8>()), 0..120)) -> CompanyRows {
         let mut rows = CompanyRows::empty(Siren::from_number(SIREN).unwrap());
+        // Half of them have a head office, without which a company is out of every perimeter.
+        if seeds.len().is_multiple_of(2) {
+            let mut head_office = establishment(siret(0), day(0), 0);
+            (head_office.head_office, head_office.created) = (true, None);
+            rows.establishments.push(head_office);
+        }
         for (kind, at, length, amount, e) in seeds {
             add(&mut rows, kind, at, length, amount, e);
         }
@@ -63,7 +69,7 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
             account_state: Some(1),
             procol_code: text,
             operation_code: "1".into(),
-            reason_code: "1".into(),
+            reason_code: format!("{}", e % 28).into(),
             appeal: false,
         }),
         3..=4 => rows.contributions.push(Contribution { siret, account, period, paid: None, due: Cents(amount) }),
@@ -104,7 +110,7 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
             hours: Some(f64::from(e)),
             amount: None,
             authorised_headcount: None,
-            reason: None,
+            reason: Some(1 + e % 2),
             perimeter: None,
             consumed_hours: None,
             consumed_headcount: None,
@@ -130,7 +136,91 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
                 label: Text::default(),
             });
         }
-        _ => rows.accounts.push(accounts(siren, day(at), amount, e)),
+        _ => {
+            rows.accounts.push(accounts(siren, day(at), amount - 200_000, e));
+            rows.company_accounts.push(company_accounts(siren, day(length), amount));
+            rows.bank_ratios.push(bank_ratios(siren, day(at ^ length), f64::from(e)));
+            rows.establishments.push(establishment(siret, day(at), e));
+        }
+    }
+}
+
+fn establishment(siret: Siret, created: NaiveDate, e: u8) -> Establishment {
+    let commune = ["21231", "2A004", "97411", ""][usize::from(e) % 4];
+    Establishment {
+        siret,
+        head_office: false,
+        active: true,
+        created: Some(created),
+        headcount_band: None,
+        naf: None,
+        naf_not_rev2: false,
+        commune_code: commune.into(),
+        department: Department::of_commune(commune),
+        address_complement: Text::default(),
+        street_number: Text::default(),
+        repetition: Text::default(),
+        street_type: Text::default(),
+        street: Text::default(),
+        special_distribution: Text::default(),
+        postal_code: Text::default(),
+        commune: Text::default(),
+        foreign_commune: Text::default(),
+        cedex_code: Text::default(),
+        cedex: Text::default(),
+        foreign_country_code: Text::default(),
+        foreign_country: Text::default(),
+        longitude: None,
+        latitude: None,
+    }
+}
+
+fn company_accounts(siren: Siren, closed_on: NaiveDate, amount: i64) -> CompanyAccounts {
+    let part = |by: i64| Some(Cents(amount / by));
+    CompanyAccounts {
+        siren,
+        year: 2019,
+        closed_on,
+        months: Some(12),
+        in_proceeding: false,
+        subsidiaries: None,
+        group_size: None,
+        headcount: None,
+        tax_and_social_debt: part(7),
+        bank_overdraft: part(9),
+        turnover: part(1),
+        added_value: part(2),
+        staff_costs: part(3),
+        ebitda: part(4),
+        operating_income: None,
+        financial_income: part(50),
+        financial_costs: part(40),
+        interest: part(60),
+        pretax_income: None,
+        exceptional_income: part(70),
+        exceptional_costs: part(80),
+        net_income: None,
+        financial_autonomy: None,
+        debt_ratio: None,
+        liquidity: None,
+        repayment_capacity: None,
+        customer_credit_days: None,
+        supplier_credit_days: None,
+        working_capital_days: Some(amount as f64 / 1e4),
+    }
+}
+
+fn bank_ratios(siren: Siren, closed_on: NaiveDate, value: f64) -> BankRatios {
+    BankRatios {
+        siren,
+        year: 2019,
+        closed_on,
+        working_capital_share: Some(value),
+        margin: None,
+        supplier_days: None,
+        tax_and_social_debt_share: Some(value),
+        short_term_financing_share: Some(value),
+        financial_costs_share: None,
     }
 }
 
@@ -207,8 +297,22 @@ proptest! {
             )*};
         }
         graft!(states, headcounts, company_headcounts, contributions, debits, plans, ccsf, proceedings);
-        graft!(consumptions, requests, payment_delays, accounts);
+        graft!(consumptions, requests, payment_delays, accounts, company_accounts, bank_ratios, establishments);
         prop_assert_eq!(compute(&rows, month), compute(&altered, month));
+    }
+
+    /// What is computed for a month alone is what is computed for it among all others: a request for one vector, and the
+    /// build of the whole history, agree to the bit.
+    #[test]
+    fn a_vector_does_not_depend_on_the_months_around_it(rows in company(), at in 0i32..36) {
+        let (catalogue, rules, month) = (Catalogue::builtin().unwrap(), TimeRules::default(), first().plus(at));
+        let bits = |from: Month, to: Month| -> Vec<u32> {
+            build(&rows, from, to, &rules, &catalogue).vector(month).iter().map(|value| value.to_bits()).collect()
+        };
+        let (alone, among) = (bits(month, month), bits(first(), last()));
+        for (position, feature) in catalogue.features().iter().enumerate() {
+            prop_assert_eq!(alone[position], among[position], "{}", &feature.name);
+        }
     }
 
     #[test]
@@ -221,6 +325,12 @@ proptest! {
         reversed.company_headcounts.reverse();
         reversed.payment_delays.reverse();
         reversed.states.reverse();
+        reversed.requests.reverse();
+        reversed.consumptions.reverse();
+        reversed.accounts.reverse();
+        reversed.company_accounts.reverse();
+        reversed.bank_ratios.reverse();
+        reversed.establishments.reverse();
         prop_assert_eq!(compute(&rows, last()), compute(&reversed, last()));
     }
 }

@@ -95,7 +95,8 @@ impl Default for LakeConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OnlineConfig {
-    /// `redis://host:port`; without it vectors are served from the snapshot in memory.
+    /// `redis://host:port`, or `redis+cluster://host:port,host:port` for a cluster; `rediss` for TLS. Without it vectors are
+    /// served from the snapshot in memory.
     pub redis_url: Option<String>,
 }
 

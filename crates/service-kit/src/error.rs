@@ -77,6 +77,8 @@ codes! {
     FeaturesNotBuilt = "SF-FEA-0001", FailedPrecondition, None;
     /// A company that nothing is known of.
     UnknownCompany = "SF-FEA-0002", NotFound, None;
+    /// What is served is not what the sources give.
+    InconsistentFeatures = "SF-FEA-0003", FailedPrecondition, None;
     /// Too little history or too few failures to learn from.
     NotEnoughData = "SF-TRA-0001", FailedPrecondition, None;
     /// A model that does not exist.

@@ -1,12 +1,12 @@
-//! From the tables to the rows of each company: a merge of fifteen scans.
+//! From the tables to the rows of each company: a merge of seventeen scans.
 
 use std::iter::Peekable;
 use std::ops::RangeInclusive;
 use std::vec::IntoIter;
 
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, Notice,
-    PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
+    Headcount, LegalUnit, Notice, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::{BatchKey, Siren, bodacc};
 use lake::tables::{State, Stored};
@@ -33,6 +33,8 @@ pub struct Tables {
     requests: State<ShortTimeRequest>,
     payment_delays: State<PaymentDelay>,
     accounts: State<Accounts>,
+    company_accounts: State<CompanyAccounts>,
+    bank_ratios: State<BankRatios>,
 }
 
 impl Tables {
@@ -54,6 +56,8 @@ impl Tables {
             requests: open(lake, batch).await?,
             payment_delays: open(lake, batch).await?,
             accounts: open(lake, batch).await?,
+            company_accounts: open(lake, batch).await?,
+            bank_ratios: open(lake, batch).await?,
         })
     }
 
@@ -95,6 +99,7 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
         read!(payment_delays),
         read!(accounts),
     )?;
+    let (mut company_accounts, mut bank_ratios) = futures::try_join!(read!(company_accounts), read!(bank_ratios))?;
     Ok(sirens
         .iter()
         .map(|&siren| CompanyRows {
@@ -114,6 +119,8 @@ pub async fn load(tables: &Tables, sirens: &[Siren]) -> Result<Vec<CompanyRows>,
             requests: requests.take(siren),
             payment_delays: payment_delays.take(siren),
             accounts: accounts.take(siren),
+            company_accounts: company_accounts.take(siren),
+            bank_ratios: bank_ratios.take(siren),
         })
         .collect())
 }

@@ -52,6 +52,9 @@ pub enum FeatureError {
     /// Arrow refused columns that this crate made: a defect.
     #[error("columns do not fit their schema: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+    /// Parquet refused rows that this crate made: a defect.
+    #[error("rows cannot be written as Parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
     /// A blocking task stopped.
     #[error("the computation stopped: {0}")]
     Task(String),
@@ -74,7 +77,7 @@ impl From<FeatureError> for ServiceError {
             FeatureError::Basis { .. } => ErrorCode::StorageCorrupt,
             FeatureError::Lake(_) => ErrorCode::StorageUnavailable,
             FeatureError::Online(_) => ErrorCode::OnlineStoreUnavailable,
-            FeatureError::Arrow(_) | FeatureError::Task(_) => ErrorCode::Internal,
+            FeatureError::Arrow(_) | FeatureError::Parquet(_) | FeatureError::Task(_) => ErrorCode::Internal,
         };
         Self::new(code, error.to_string())
     }

@@ -6,19 +6,21 @@
 
 pub mod build;
 pub mod companies;
+pub mod consistency;
 pub mod drift;
 pub mod encode;
 pub mod error;
+pub mod frame;
 pub mod read;
 mod service;
 
 use std::sync::Arc;
 
 use api::features::feature_service_server::{FeatureServiceServer, SERVICE_NAME};
-use api::features::{BuildFeaturesRequest, BuildReport};
+use api::features::{BuildFeaturesRequest, BuildReport, CheckConsistencyRequest};
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month};
-use online_store::Online;
+use online_store::{Online, Role};
 use panel::Catalogue;
 use serde::{Deserialize, Serialize};
 use service_kit::Context;
@@ -28,11 +30,19 @@ use service_kit::process::Service;
 use tonic::service::RoutesBuilder;
 
 use crate::build::Build;
+use crate::consistency::Check;
 use crate::error::FeatureError;
 
 /// The job of a build.
 pub const BUILD_FEATURES: Kind =
     Kind { service: "feature-store", name: "build-features", response: "signauxfaibles.features.v1.BuildReport" };
+
+/// The job that compares the ways to a vector.
+pub const CHECK_CONSISTENCY: Kind =
+    Kind { service: "feature-store", name: "check-consistency", response: "signauxfaibles.features.v1.ConsistencyReport" };
+
+/// Companies that a check looks at, unless told.
+const CHECKED: u32 = 1_000;
 
 /// Settings of the feature store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,13 +75,23 @@ impl Service for FeatureStoreProcess {
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
         let catalogue = Arc::new(catalogue);
-        let online = Online::open(context.lake.clone(), context.online.redis_url.as_deref()).await.map_err(FeatureError::from)?;
+        let online =
+            Online::open(context.lake.clone(), context.online.redis_url.as_deref(), Role::Keeper).await.map_err(FeatureError::from)?;
         let service = service::Features {
             context: context.clone(),
             online: online.clone(),
             catalogue: catalogue.clone(),
             rules: settings.time_rules.clone(),
         };
+        let (lake, store, features, rules) = (context.lake.clone(), online.clone(), catalogue.clone(), settings.time_rules.clone());
+        context.jobs.register(CHECK_CONSISTENCY, move |request: CheckConsistencyRequest, progress: JobProgress| {
+            let (lake, online, catalogue, rules) = (lake.clone(), store.clone(), features.clone(), rules.clone());
+            async move {
+                let companies = if request.companies == 0 { CHECKED } else { request.companies } as usize;
+                let check = Check { lake: &lake, online: &online, catalogue, rules };
+                Ok(check.run(companies, request.seed, &|done, total| progress.set(done, total, "companies", "check")).await?)
+            }
+        });
         let lake = context.lake.clone();
         context.jobs.register(BUILD_FEATURES, move |request: BuildFeaturesRequest, progress: JobProgress| {
             let (lake, online, catalogue, settings) = (lake.clone(), online.clone(), catalogue.clone(), settings.clone());

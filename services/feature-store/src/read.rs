@@ -7,21 +7,22 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Float32Type};
 use bytes::Bytes;
 use domain::records::{
-    Accounts, CcsfDecision, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState, Headcount, LegalUnit, PaymentDelay,
-    PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
+    Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
+    Headcount, LegalUnit, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, NaiveDate, ProcolState, Siren};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use lake::tables::{DynamicTable, Stored};
 use lake::{Columnar, Lake};
 use panel::{Catalogue, CompanyRows, history};
-use parquet::arrow::ArrowWriter;
 
 use crate::companies::{self, Tables};
 use crate::drift::{Sample, psi};
 use crate::encode;
 use crate::error::FeatureError;
+use crate::frame::{self, Format, Frame};
 
 /// First month of a history.
 const HISTORY_FROM: Month = match Month::new(2014, 1) {
@@ -117,31 +118,19 @@ impl Reader<'_> {
         })
     }
 
-    /// The offline vectors of some months of a batch as a Parquet file.
-    pub async fn export(&self, batch: &str, from: &str, to: &str) -> Result<Bytes, FeatureError> {
-        let batch = self.batch(batch).await?;
-        let bound = |text: &str, field| match text {
-            "" => Ok(None),
-            text => text.parse::<Month>().map(|month| Some(encode::days(month))).map_err(|error| FeatureError::argument(field, error)),
-        };
-        let (from, to) = (bound(from, "from_month")?, bound(to, "to_month")?);
-        let mut scan = self.table().scan(batch, None, None).await?;
-        let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
-        let refused = |error: parquet::errors::ParquetError| FeatureError::Task(error.to_string());
-        while let Some(rows) = scan.try_next().await? {
-            let months = column(&rows, "month")?.as_primitive::<Date32Type>();
-            let keep =
-                months.iter().map(|day| day.map(|day| from.is_none_or(|from| day >= from) && to.is_none_or(|to| day <= to))).collect();
-            let rows = arrow::compute::filter_record_batch(&rows, &keep)?;
-            if writer.is_none() {
-                writer = Some(ArrowWriter::try_new(Vec::new(), rows.schema(), None).map_err(refused)?);
-            }
-            if let Some(writer) = &mut writer {
-                writer.write(&rows).map_err(refused)?;
-            }
+    /// The bytes of a frame of a batch, as they are read.
+    pub async fn export(
+        &self,
+        batch: &str,
+        frame: Frame,
+        format: Format,
+    ) -> Result<BoxStream<'static, Result<Bytes, FeatureError>>, FeatureError> {
+        let (batch, table) = (self.batch(batch).await?, self.table());
+        if !table.batches().await?.contains(&batch) {
+            return Err(FeatureError::NotBuilt(batch));
         }
-        let writer = writer.ok_or(FeatureError::NotBuilt(batch))?;
-        Ok(writer.into_inner().map_err(refused)?.into())
+        let schema = frame.schema(&encode::schema(&self.catalogue))?;
+        frame::write(frame.scan(&table, batch).await?, &schema, format)
     }
 
     /// How far each source reaches as of a batch.
@@ -153,6 +142,7 @@ impl Reader<'_> {
         }
         look!(Establishment, LegalUnit, EstablishmentState, Headcount, CompanyHeadcount, Contribution, Debit);
         look!(PaymentPlan, CcsfDecision, ProcolEvent, ShortTimeConsumption, ShortTimeRequest, PaymentDelay, Accounts);
+        look!(CompanyAccounts, BankRatios);
         Ok(Freshness { sources })
     }
 
@@ -199,7 +189,8 @@ impl Reader<'_> {
     }
 }
 
-fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, FeatureError> {
+/// A column of the offline features.
+pub(crate) fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, FeatureError> {
     rows.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| FeatureError::Task(format!("the offline features have no column '{name}'")))
 }
 

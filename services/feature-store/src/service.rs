@@ -1,27 +1,29 @@
 //! `FeatureService`: builds, vectors, histories.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use api::common::Chunk;
 use api::features::feature_service_server::FeatureService;
 use api::features::{
-    BatchGetFeaturesRequest, BatchGetFeaturesResponse, BuildFeaturesRequest, CompanyHistory, Drift, ExportFeaturesRequest, Feature,
-    FeatureStatus, FeatureVector, Freshness, GetCompanyHistoryRequest, GetDriftRequest, GetFreshnessRequest, GetHistoricalFeaturesRequest,
-    ListFeaturesRequest, ListFeaturesResponse,
+    BatchGetFeaturesRequest, BatchGetFeaturesResponse, BuildFeaturesRequest, CheckConsistencyRequest, CompanyHistory, Drift,
+    ExportFeaturesRequest, Feature, FeatureStatus, FeatureVector, FrameFormat, Freshness, GetCompanyHistoryRequest, GetDriftRequest,
+    GetFreshnessRequest, GetHistoricalFeaturesRequest, ListFeaturesRequest, ListFeaturesResponse,
 };
 use api::google::longrunning::Operation;
 use domain::time_rules::TimeRules;
-use domain::{BatchKey, Siren};
-use futures::stream::{self, BoxStream, StreamExt};
+use domain::{BatchKey, Month, Siren};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use online_store::{Online, VectorBlob};
 use panel::Catalogue;
 use service_kit::Context;
 use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
 
-use crate::BUILD_FEATURES;
 use crate::error::FeatureError;
+use crate::frame::{Format, Frame, Sample};
 use crate::read::Reader;
+use crate::{BUILD_FEATURES, CHECK_CONSISTENCY};
 
 /// Companies in one request, at most.
 const MOST: usize = 1_000;
@@ -45,6 +47,37 @@ impl Features {
         Reader { lake: &self.context.lake, catalogue: self.catalogue.clone(), rules: self.rules.clone() }
     }
 
+    fn position(&self, name: &str) -> Result<usize, ServiceError> {
+        let unknown = || ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names");
+        self.catalogue.index_of(name).ok_or_else(unknown)
+    }
+
+    /// What an export asks for.
+    fn frame(&self, request: &ExportFeaturesRequest) -> Result<(Frame, Format), ServiceError> {
+        let month = |text: &str, field: &'static str| match text {
+            "" => Ok(None),
+            text => text.parse::<Month>().map(Some).map_err(|error| FeatureError::argument(field, error)),
+        };
+        if !(0.0..=1.0).contains(&request.sample) {
+            return Err(ServiceError::new(ErrorCode::InvalidArgument, "the sample is a share: between 0 and 1").with("field", "sample"));
+        }
+        for name in &request.names {
+            self.position(name)?;
+        }
+        let sirens = request.sirens.iter().map(|text| siren(text)).collect::<Result<HashSet<_>, _>>()?;
+        let frame = Frame {
+            from: month(&request.from_month, "from_month")?,
+            to: month(&request.to_month, "to_month")?,
+            sirens: (!sirens.is_empty()).then_some(sirens),
+            labelled: request.labelled,
+            at_risk: request.at_risk,
+            sample: (request.sample > 0.0).then_some(Sample { share: request.sample, seed: request.seed }),
+            features: (!request.names.is_empty()).then(|| request.names.clone()),
+        };
+        let format = if request.format() == FrameFormat::Arrow { Format::Arrow } else { Format::Parquet };
+        Ok((frame, format))
+    }
+
     async fn batch_get(&self, request: BatchGetFeaturesRequest) -> Result<BatchGetFeaturesResponse, ServiceError> {
         if request.sirens.len() > MOST {
             let message = format!("{} companies in one request: {MOST} at most", request.sirens.len());
@@ -54,12 +87,7 @@ impl Features {
         let wanted: Vec<usize> = if request.names.is_empty() {
             (0..self.catalogue.features().len()).collect()
         } else {
-            let position = |name: &String| {
-                let unknown =
-                    || ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names");
-                self.catalogue.index_of(name).ok_or_else(unknown)
-            };
-            request.names.iter().map(position).collect::<Result<_, _>>()?
+            request.names.iter().map(|name| self.position(name)).collect::<Result<_, _>>()?
         };
         let fetched = self.online.get(&sirens).await.map_err(FeatureError::from)?;
         let vector = |(siren, blob): (&Siren, Option<bytes::Bytes>)| -> Result<FeatureVector, FeatureError> {
@@ -140,10 +168,18 @@ impl FeatureService for Features {
 
     async fn export_features(&self, request: Request<ExportFeaturesRequest>) -> Result<Response<Self::ExportFeaturesStream>, Status> {
         let request = request.into_inner();
-        let bytes = self.reader().export(&request.batch, &request.from_month, &request.to_month).await.map_err(status)?;
-        let pieces =
-            (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
-        Ok(Response::new(stream::iter(pieces).boxed()))
+        let (frame, format) = self.frame(&request)?;
+        let pieces = self.reader().export(&request.batch, frame, format).await.map_err(status)?;
+        let chunks = pieces.map_err(status).map_ok(|bytes| {
+            let cut =
+                (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
+            stream::iter(cut)
+        });
+        Ok(Response::new(chunks.try_flatten().boxed()))
+    }
+
+    async fn check_consistency(&self, request: Request<CheckConsistencyRequest>) -> Result<Response<Operation>, Status> {
+        Ok(Response::new(self.context.jobs.start(CHECK_CONSISTENCY, &request.into_inner()).await?))
     }
 
     async fn get_freshness(&self, request: Request<GetFreshnessRequest>) -> Result<Response<Freshness>, Status> {

@@ -18,7 +18,7 @@ use api::lists::list_service_server::{ListServiceServer, SERVICE_NAME as LISTS};
 use api::lists::{BuildListRequest, DetectionList};
 use api::scoring::scoring_service_server::{SERVICE_NAME as SCORING, ScoringServiceServer};
 use domain::BatchKey;
-use online_store::Online;
+use online_store::{Online, Role};
 use panel::Catalogue;
 use serde::{Deserialize, Serialize};
 use service_kit::Context;
@@ -47,7 +47,8 @@ impl Service for ScoringProcess {
 
     async fn register(context: &Context, _: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
-        let vectors = Online::open(context.lake.clone(), context.online.redis_url.as_deref()).await.map_err(ScoringError::from)?;
+        let vectors =
+            Online::open(context.lake.clone(), context.online.redis_url.as_deref(), Role::Reader).await.map_err(ScoringError::from)?;
         let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue));
         let builder = state.clone();
         context.jobs.register(BUILD_LIST, move |request: BuildListRequest, progress: JobProgress| {

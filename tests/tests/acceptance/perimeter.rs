@@ -106,6 +106,35 @@ fn each_rule_decides_and_says_so() {
     assert_eq!(found, expected);
 }
 
+/// Columns that are empty for every company are not months: the months looked at end before them.
+#[test]
+fn months_without_any_headcount_are_not_looked_at() {
+    for (lines, expected) in [
+        ([["10", "5", ""], ["5", "10", ""]], [false, true]),
+        ([["10", "5", ""], ["5", "10", "1"]], [false, false]),
+        ([["10", "", ""], ["9", "", ""]], [true, false]),
+        ([["", "", ""], ["", "", "10"]], [false, true]),
+    ] {
+        let mut delivery = Delivery::default();
+        for (headcounts, inside) in lines.into_iter().zip(expected) {
+            delivery.company(headcounts, "5710", "25.11Z", &[LYON], if inside { "" } else { "headcount_too_low" });
+        }
+        let folder = tempdir().unwrap();
+        let (files, sf) = delivery.write(folder.path());
+        let config = folder.path().join("config.toml");
+        fs::write(&config, "[service.ingestion.perimeter]\nheadcount = 10\nmonths = 1\n").unwrap();
+        let config = config.to_str().unwrap();
+        sf.ok(&["--config", config, "ingest", files.to_str().unwrap(), "--batch", "2511"]);
+        let shown = sf.ok(&["--format", "csv", "perimeter", "show", "2511"]);
+        for (siren, reason) in &delivery.expected {
+            // A company without any headcount is in no file that the perimeter starts from.
+            let line = shown.lines().find(|line| line.starts_with(siren.as_str()));
+            let inside = line.is_some_and(|line| line.split(',').nth(1) == Some("true"));
+            assert_eq!(inside, reason.is_empty(), "{lines:?}: {siren}: {line:?}");
+        }
+    }
+}
+
 #[test]
 fn without_sirene_there_is_no_perimeter_rather_than_a_wrong_one() {
     let mut delivery = Delivery::default();

@@ -28,6 +28,7 @@ fn same(row: &Value, ours: &str, tuple: &Value, theirs: &str) {
     let equal = match (number(a), number(b)) {
         (Some(a), Some(b)) if ours.ends_with("_cents") => (a - b * 100.0).abs() < 1e-6,
         (Some(a), Some(b)) => (a - b).abs() < 1e-9,
+        _ if a.is_boolean() => a == b,
         _ => {
             let text = |value: &Value| value.as_str().map(|text| text.get(..10).filter(|_| text.ends_with('Z')).unwrap_or(text).to_owned());
             text(a).unwrap_or_default() == text(b).unwrap_or_default()
@@ -47,11 +48,20 @@ fn compare(file: &str, source: &str, expected_file: &str, fields: &[(&str, &str)
         for (ours, theirs) in fields {
             same(row, ours, tuple, theirs);
         }
+        // Siret, period and number of the gap, one after the other.
+        if let Some(expected) = tuple["DebitID"].as_str() {
+            let text = |field: &str| row[field].as_str().unwrap().replace('-', "");
+            assert_eq!(["siret", "period_start", "period_end", "gap_number"].map(text).concat(), expected);
+        }
     }
 }
 
-const DEBIT: [(&str, &str); 10] = [
+const DEBIT: [(&str, &str); 14] = [
     ("account", "numero_compte"),
+    ("period_start", "periode_debut"),
+    ("period_end", "periode_fin"),
+    ("known_at", "periode_prise_en_compte"),
+    ("appeal", "recours_en_cours"),
     ("gap_number", "numero_ecart_negatif"),
     ("treated_on", "date_traitement"),
     ("employee_part_cents", "part_ouvriere"),
@@ -75,7 +85,13 @@ fn debits_with_corrupt_lines() {
 
 #[test]
 fn contributions() {
-    let fields = [("account", "numero_compte"), ("paid_cents", "encaisse"), ("due_cents", "du")];
+    let fields = [
+        ("account", "numero_compte"),
+        ("period_start", "periode_debut"),
+        ("period_end", "periode_fin"),
+        ("paid_cents", "encaisse"),
+        ("due_cents", "du"),
+    ];
     compare("cotisationTestData.csv", "cotisation", "expectedCotisation.json", &fields);
 }
 
@@ -139,6 +155,9 @@ fn establishments() {
             ("postal_code", "code_postal"),
             ("department", "departement"),
             ("street_number", "numero_voie"),
+            ("naf", "ape"),
+            ("longitude", "longitude"),
+            ("latitude", "latitude"),
             ("created", "date_creation"),
         ] {
             same(row, ours, &tuple, theirs);

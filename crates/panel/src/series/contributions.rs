@@ -3,11 +3,13 @@
 use domain::records::{Contribution, Record};
 use domain::time_rules::TimeRules;
 
-use super::{BaseSeries, Series, ratio};
+use super::{BaseSeries, Series, flag, ratio};
 use crate::rows::CompanyRows;
 
 /// Months of the mean.
 const MEAN: usize = 12;
+/// Months of the recent mean, of which the trend is made.
+const RECENT: usize = 3;
 /// Months after which the last contributions known say nothing of today: a yearly payer is known 13 months late at most.
 const STALE: usize = 15;
 /// Months before the window whose contributions can matter inside of it.
@@ -38,10 +40,14 @@ pub(super) fn fill(rows: &CompanyRows, rules: &TimeRules, base: &mut BaseSeries)
         let Some(last) = last.filter(|last| month + LEAD - last <= STALE) else { continue };
         base.get_mut(Series::Contribution)[month] = due[last];
         if last + 1 >= MEAN && covered[last + 1 - MEAN..=last].iter().all(|covered| *covered) {
-            base.get_mut(Series::ContributionMean)[month] = due[last + 1 - MEAN..=last].iter().sum::<f64>() / MEAN as f64;
+            let mean = |months: usize| due[last + 1 - months..=last].iter().sum::<f64>() / months as f64;
+            base.get_mut(Series::ContributionMean)[month] = mean(MEAN);
+            base.get_mut(Series::ContributionTrend)[month] = ratio(mean(RECENT), mean(MEAN)) - 1.0;
         }
     }
     for month in 0..window.len {
-        base.get_mut(Series::DebtRatio)[month] = ratio(base.get(Series::Debt)[month], base.get(Series::ContributionMean)[month]);
+        let debt_ratio = ratio(base.get(Series::Debt)[month], base.get(Series::ContributionMean)[month]);
+        base.get_mut(Series::DebtRatio)[month] = debt_ratio;
+        base.get_mut(Series::DebtAboveContribution)[month] = if debt_ratio.is_nan() { f64::NAN } else { flag(debt_ratio > 1.0) };
     }
 }

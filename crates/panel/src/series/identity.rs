@@ -1,7 +1,8 @@
 //! Who the company is: age, activity, legal form, establishments. From snapshots, only what does not change is read.
 
 use domain::records::EstablishmentState;
-use domain::{Month, NaiveDate};
+use domain::time_rules::ALWAYS_KNOWN;
+use domain::{Department, Month, NaiveDate, Siret};
 
 use super::{BaseSeries, Series};
 use crate::rows::CompanyRows;
@@ -20,8 +21,42 @@ pub(super) fn fill(rows: &CompanyRows, base: &mut BaseSeries) {
     base.set(Series::NafDivision, |_| division.unwrap_or(f64::NAN));
     let form = unit.and_then(|unit| unit.legal_category).map(|category| f64::from(category.form()));
     base.set(Series::LegalForm, |_| form.unwrap_or(f64::NAN));
+    let department = first_department(rows, window);
+    base.set(Series::Department, |month| department.filter(|(known, _)| *known <= month).map_or(f64::NAN, |(_, number)| number));
     let open = open_establishments(rows, window);
     base.set(Series::OpenEstablishments, |month| open[month].map_or(f64::NAN, f64::from));
+    moves(rows, base);
+}
+
+/// Position of the department of the first establishment, in the order of their codes, and the month from which it is
+/// known. The first one and not the head office: where the latter is today may be a later fact than the month computed.
+fn first_department(rows: &CompanyRows, window: Window) -> Option<(usize, f64)> {
+    let located = rows.establishments.iter().filter_map(|row| Some((row.created.unwrap_or(ALWAYS_KNOWN), row.siret, row.department?)));
+    let (created, _, department) = located.min()?;
+    let position = Department::all().position(|other| other == department)?;
+    Some((window.known(created)?, position as f64))
+}
+
+/// Establishments that open and close in each month: the states that change, but the first when it is an open one without
+/// a beginning.
+fn moves(rows: &CompanyRows, base: &mut BaseSeries) {
+    let window = base.window();
+    for series in [Series::OpenedEstablishments, Series::ClosedEstablishments] {
+        base.set(series, |_| 0.0);
+    }
+    let mut states: Vec<(Siret, NaiveDate, bool)> =
+        rows.states.iter().filter_map(|state| Some((state.siret, state.start?, state.active))).collect();
+    states.sort_unstable();
+    for establishment in states.chunk_by(|a, b| a.0 == b.0) {
+        let mut before = None;
+        for (_, start, active) in establishment {
+            let changes = before.map_or(*active, |before| before != *active);
+            before = Some(*active);
+            if let Some(month) = window.index(Month::of(*start)).filter(|_| changes) {
+                base.get_mut(if *active { Series::OpenedEstablishments } else { Series::ClosedEstablishments })[month] += 1.0;
+            }
+        }
+    }
 }
 
 /// A creation before this day is a default of INSEE's, not a date.

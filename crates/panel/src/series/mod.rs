@@ -4,21 +4,24 @@
 //! indexed by the month of knowledge.
 
 mod accounts;
+mod bank_ratios;
 mod contributions;
 mod debts;
 mod headcount;
 mod identity;
+mod per_employee;
 mod plans;
 mod short_time;
 mod suppliers;
 
+use domain::Month;
 use domain::time_rules::TimeRules;
 
 use crate::rows::CompanyRows;
 use crate::window::Window;
 
 pub use debts::by_establishment as debts_by_establishment;
-pub(crate) use headcount::by_month as headcount_by_month;
+pub(crate) use headcount::{ByMonth, by_month as headcount_by_month};
 pub(crate) use identity::open_establishments;
 
 macro_rules! series {
@@ -57,10 +60,32 @@ series! {
     DebtSpell = "debt_spell",
     /// Months since the last month with debt, 0 during it; NaN when there never was any.
     DebtSince = "debt_since",
+    /// Employees' part of the debt over both; NaN without debt.
+    DebtEmployeeShare = "debt_employee_share",
+    /// Debts open: periods, accounts and gaps with something owed.
+    DebtsOpen = "debts_open",
+    /// Months since the end of the oldest period owed; NaN without debt.
+    DebtOldest = "debt_oldest",
+    /// Share of the debt that is for periods ended six months ago or more; NaN without debt.
+    DebtOldShare = "debt_old_share",
+    /// What was added to debts in the month, euros.
+    DebtAppeared = "debt_appeared",
+    /// What was paid, cancelled or written off in the month, euros.
+    DebtCleared = "debt_cleared",
+    /// Urssaf's code for the motive of the largest debt, a category; NaN without debt.
+    DebtMotive = "debt_motive",
+    /// 1 when the debt is above a month of contributions, else 0.
+    DebtAboveContribution = "debt_above_contribution",
+    /// Debt over employees, euros.
+    DebtPerEmployee = "debt_per_employee",
     /// Contributions of the last month known, euros.
     Contribution = "contribution",
     /// Mean monthly contributions of the last twelve months known, euros.
     ContributionMean = "contribution_mean",
+    /// Mean of the last three months known over that of the last twelve, minus one.
+    ContributionTrend = "contribution_trend",
+    /// Mean monthly contributions over employees, euros.
+    ContributionPerEmployee = "contribution_per_employee",
     /// 1 while a payment plan runs, else 0.
     PlanRunning = "plan_running",
     /// Amount of the running plans over mean monthly contributions; 0 without plan.
@@ -69,24 +94,54 @@ series! {
     PlanRemaining = "plan_remaining",
     /// Debt above what the running plans foresee, as a share of their amount; NaN without plan.
     PlanDeviation = "plan_deviation",
+    /// Share of the debt that running plans foresee, 1 at most; 0 without plan, NaN without debt.
+    PlanShare = "plan_share",
+    /// Plans granted in the month.
+    PlansGranted = "plans_granted",
     /// Months since the last decision of a CCSF; NaN when there was none.
     CcsfSince = "ccsf_since",
     /// Employees.
     Headcount = "headcount",
     /// Months between the headcount's month and this one.
     HeadcountAge = "headcount_age",
+    /// Establishments with employees.
+    StaffedEstablishments = "staffed_establishments",
+    /// Share of the employees who are in the largest establishment.
+    LargestEstablishmentShare = "largest_establishment_share",
     /// Hours of short-time work requested for the month.
     ShortTimeRequested = "short_time_requested",
+    /// The same, for the economic situation only.
+    ShortTimeRequestedEconomic = "short_time_requested_economic",
+    /// Hours requested over the hours of the staff.
+    ShortTimeRequestedIntensity = "short_time_requested_intensity",
+    /// Requests decided in the month.
+    ShortTimeRequests = "short_time_requests",
+    /// Months since the last request was decided; NaN when there was none.
+    ShortTimeRequestSince = "short_time_request_since",
     /// Hours of short-time work consumed, of the month that became known.
     ShortTimeConsumed = "short_time_consumed",
     /// Hours consumed over the hours of the staff.
     ShortTimeIntensity = "short_time_intensity",
+    /// Months since hours consumed last became known; NaN when there were none.
+    ShortTimeConsumedSince = "short_time_consumed_since",
     /// Days of delay of payments to suppliers.
     PaymentDelay = "payment_delay",
+    /// 1 when suppliers wait for more than 30 days beyond the term, else 0.
+    PaymentDelayLong = "payment_delay_long",
     /// Turnover, euros.
     Turnover = "turnover",
     /// Result over turnover, %.
     NetMargin = "net_margin",
+    /// Result, euros.
+    NetIncome = "net_income",
+    /// EBITDA, euros.
+    Ebitda = "ebitda",
+    /// Gross margin over turnover, %.
+    GrossMarginShare = "gross_margin_share",
+    /// EBIT over turnover, %.
+    EbitShare = "ebit_share",
+    /// Turnover over employees, euros.
+    TurnoverPerEmployee = "turnover_per_employee",
     /// EBITDA over turnover, %.
     EbitdaMargin = "ebitda_margin",
     /// Taux d'endettement, %.
@@ -121,6 +176,36 @@ series! {
     TurnoverChange = "turnover_change",
     /// EBITDA margin minus that of the year before, points.
     EbitdaMarginChange = "ebitda_margin_change",
+    /// Net margin minus that of the year before, points.
+    NetMarginChange = "net_margin_change",
+    /// Autonomy minus that of the year before, points.
+    AutonomyChange = "autonomy_change",
+    /// Debt to equity minus that of the year before, points.
+    DebtToEquityChange = "debt_to_equity_change",
+    /// Liquidity minus that of the year before, points.
+    LiquidityChange = "liquidity_change",
+    /// Working capital minus that of the year before, days.
+    WorkingCapitalDaysChange = "working_capital_days_change",
+    /// Customer credit minus that of the year before, days.
+    CustomerDaysChange = "customer_days_change",
+    /// Supplier credit minus that of the year before, days.
+    SupplierDaysChange = "supplier_days_change",
+    /// 1 when the last accounts show a loss, else 0.
+    Loss = "loss",
+    /// 1 when the last accounts and those of the year before show a loss, else 0.
+    LossTwice = "loss_twice",
+    /// Bank overdrafts over turnover, %.
+    OverdraftShare = "overdraft_share",
+    /// Tax and social debts over added value, %.
+    TaxAndSocialDebtShare = "tax_and_social_debt_share",
+    /// Financial costs over what operations earn, %.
+    FinancialCostsShare = "financial_costs_share",
+    /// EBITDA over added value, %.
+    AddedValueMargin = "added_value_margin",
+    /// Net working capital over turnover, %.
+    NetWorkingCapitalShare = "net_working_capital_share",
+    /// Staff costs over added value, %.
+    StaffCostsShare = "staff_costs_share",
     /// Months since the creation of the company.
     Age = "age",
     /// NAF division, a category.
@@ -129,6 +214,12 @@ series! {
     LegalForm = "legal_form",
     /// Establishments open.
     OpenEstablishments = "open_establishments",
+    /// Establishments opened in the month.
+    OpenedEstablishments = "opened_establishments",
+    /// Establishments closed in the month.
+    ClosedEstablishments = "closed_establishments",
+    /// Department of the first establishment, a category.
+    Department = "department",
 }
 
 /// The base series of a company over a window, one array a series.
@@ -147,8 +238,10 @@ impl BaseSeries {
         short_time::fill(rows, rules, &mut base);
         suppliers::fill(rows, rules, &mut base);
         accounts::fill(rows, rules, &mut base);
+        bank_ratios::fill(rows, rules, &mut base);
         plans::fill(rows, &mut base);
         identity::fill(rows, &mut base);
+        per_employee::fill(&mut base);
         base
     }
 
@@ -178,6 +271,18 @@ impl BaseSeries {
 /// `a / b`, NaN when `b` is not positive.
 fn ratio(a: f64, b: f64) -> f64 {
     if b > 0.0 { a / b } else { f64::NAN }
+}
+
+/// One when so, else zero.
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+/// Months since the last of these events; NaN before the first. `known` gives the index from which each is known, and its
+/// month.
+fn months_since(events: impl Iterator<Item = (usize, Month)>, window: Window, mut set: impl FnMut(usize, f64)) {
+    let mut events: Vec<(usize, i64, Month)> = events.map(|(known, month)| (known, month.index().into(), month)).collect();
+    latest(&mut events, window.len, |at, month| set(at, window.month(at).since(month).into()));
 }
 
 /// The latest event known at each month: `events` gives for each the index from which it is known and its own order; of

@@ -3,7 +3,7 @@
 use domain::Month;
 use domain::records::PaymentPlan;
 
-use super::{BaseSeries, Series, ratio};
+use super::{BaseSeries, Series, flag, months_since, ratio};
 use crate::rows::CompanyRows;
 
 /// Stages of a plan that runs: granted, or being granted.
@@ -30,14 +30,18 @@ pub(super) fn fill(rows: &CompanyRows, base: &mut BaseSeries) {
         }
         let (debt, mean) = (base.get(Series::Debt)[month], base.get(Series::ContributionMean)[month]);
         let runs = count > 0;
-        base.get_mut(Series::PlanRunning)[month] = f64::from(u8::from(runs));
+        base.get_mut(Series::PlanRunning)[month] = flag(runs);
         base.get_mut(Series::PlanRemaining)[month] = remaining as f64;
         base.get_mut(Series::PlanWeight)[month] = if runs { ratio(amount, mean) } else { 0.0 };
         base.get_mut(Series::PlanDeviation)[month] = if runs { (debt - foreseen) / amount } else { f64::NAN };
+        base.get_mut(Series::PlanShare)[month] = ratio(debt.min(foreseen), debt);
     }
-    let decisions: Vec<Month> = rows.ccsf.iter().map(|row| Month::of(row.treated_on)).collect();
-    base.set(Series::CcsfSince, |month| {
-        let today = window.month(month);
-        decisions.iter().filter(|decision| **decision <= today).max().map_or(f64::NAN, |last| today.since(*last).into())
-    });
+    base.set(Series::PlansGranted, |_| 0.0);
+    for plan in &plans {
+        if let Some(month) = window.index(Month::of(plan.created)) {
+            base.get_mut(Series::PlansGranted)[month] += 1.0;
+        }
+    }
+    let decisions = rows.ccsf.iter().filter_map(|row| Some((window.known(row.treated_on)?, Month::of(row.treated_on))));
+    months_since(decisions, window, |month, since| base.get_mut(Series::CcsfSince)[month] = since);
 }

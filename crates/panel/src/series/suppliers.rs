@@ -4,11 +4,13 @@ use domain::records::Record;
 use domain::time_rules::TimeRules;
 use domain::{Month, NaiveDate};
 
-use super::{BaseSeries, Series, latest};
+use super::{BaseSeries, Series, flag, latest};
 use crate::rows::CompanyRows;
 
 /// Months after which a delay is too old.
 const STALE: i32 = 12;
+/// Days beyond which a delay is long: the third bin of `domain/model.md` §2.4.
+const LONG: i32 = 30;
 
 pub(super) fn fill(rows: &CompanyRows, rules: &TimeRules, base: &mut BaseSeries) {
     let window = base.window();
@@ -23,6 +25,7 @@ pub(super) fn fill(rows: &CompanyRows, rules: &TimeRules, base: &mut BaseSeries)
     latest(&mut events, window.len, |month, (date, days)| {
         if window.month(month).since(Month::of(date)) <= STALE {
             base.get_mut(Series::PaymentDelay)[month] = days.into();
+            base.get_mut(Series::PaymentDelayLong)[month] = flag(days > LONG);
         }
     });
 }

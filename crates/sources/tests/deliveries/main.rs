@@ -1,8 +1,10 @@
 //! Whole files: those of an independent generator against its own counts, and arbitrary bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod examples;
 mod layouts;
 mod past;
+mod values;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

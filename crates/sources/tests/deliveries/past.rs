@@ -122,6 +122,52 @@ fn a_company_gives_a_row_for_each_year_with_a_closing_date() {
 }
 
 #[test]
+fn each_variable_is_read_from_its_own_column() {
+    // A value of its own in every column: a number that grows with the position.
+    let mut cells = vec![("Numéro Siren", "000111222".to_owned()), ("Date de clôture 2019", "31/12/2019".to_owned())];
+    let names: Vec<String> = YEARLY.iter().map(|name| format!("{name} 2019")).collect();
+    let numbers =
+        names.iter().zip(1..).filter(|(name, _)| !name.starts_with("Date")).map(|(name, number)| (name.as_str(), format!("{number}")));
+    cells.extend(numbers);
+    cells.extend([("Nombre de filiales", "101".to_owned()), ("Taille de la Composition du Groupe", "102".to_owned())]);
+    let cells: Vec<(&str, &str)> = cells.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (all, _) = diane(&[&cells]);
+    let row = &all.rows[0];
+    let number = |name: &str| f64::from(YEARLY.iter().position(|known| *known == name).unwrap() as u32 + 1);
+    assert_eq!((row.subsidiaries, row.group_size), (Some(101), Some(102)));
+    assert_eq!((row.months, row.headcount), (Some(number("Nombre de mois") as i32), Some(number("Effectif consolidé") as i32)));
+    for (found, name) in [
+        (row.tax_and_social_debt, "Dettes fiscales et sociales kEUR"),
+        (row.bank_overdraft, "Conc. banc. cour. & sold. cr. kEUR"),
+        (row.turnover, "Chiffre d'affaires net (H.T.) kEUR"),
+        (row.added_value, "Valeur ajoutée kEUR"),
+        (row.staff_costs, "Charges de personnel kEUR"),
+        (row.ebitda, "Excédent brut d'exploitation kEUR"),
+        (row.operating_income, "Résultat d'expl. kEUR"),
+        (row.financial_income, "Produits fin. kEUR"),
+        (row.financial_costs, "Charges fin. kEUR"),
+        (row.interest, "Intérêts et charges assimilées kEUR"),
+        (row.pretax_income, "Résultat courant avant impôts kEUR"),
+        (row.exceptional_income, "Produits except. kEUR"),
+        (row.exceptional_costs, "Charges except.  kEUR"),
+        (row.net_income, "Bénéfice ou perte kEUR"),
+    ] {
+        assert_eq!(found, Some(Cents(number(name) as i64 * 100_000)), "{name}");
+    }
+    for (found, name) in [
+        (row.financial_autonomy, "Autonomie fin. %"),
+        (row.debt_ratio, "Taux d'endettement %"),
+        (row.liquidity, "Liquidité générale"),
+        (row.repayment_capacity, "Capacité de remboursement"),
+        (row.customer_credit_days, "Crédit clients jours"),
+        (row.supplier_credit_days, "Crédit fournisseurs jours"),
+        (row.working_capital_days, "Couv. du C.A. par le f.d.r. jours"),
+    ] {
+        assert_eq!(found, Some(number(name)), "{name}");
+    }
+}
+
+#[test]
 fn cells_that_cannot_be_read_are_empty_and_counted() {
     for (name, value, unreadable) in [
         ("Chiffre d'affaires net (H.T.) kEUR 2019", "n.s.", 1),

@@ -38,20 +38,16 @@ pub enum Features {
         #[arg(long)]
         batch: Option<BatchKey>,
     },
-    /// The vectors of a batch as a Parquet file.
-    Export {
-        /// Batch.
-        #[arg(long)]
-        batch: BatchKey,
-        /// First month.
-        #[arg(long)]
-        from: Option<Month>,
-        /// Last month.
-        #[arg(long)]
-        to: Option<Month>,
-        /// File.
-        #[arg(long)]
-        out: PathBuf,
+    /// The vectors of a batch, or some of them, as a file.
+    Export(Export),
+    /// Compare what is served, what is stored and what the sources give, for companies drawn at random.
+    Check {
+        /// How many companies.
+        #[arg(long, default_value_t = 1_000)]
+        companies: u32,
+        /// What draws them.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
     },
     /// How far each source reaches.
     Freshness {
@@ -68,6 +64,41 @@ pub enum Features {
         #[arg(long)]
         reference: Option<Month>,
     },
+}
+
+/// Arguments of `features export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Batch.
+    #[arg(long)]
+    pub batch: BatchKey,
+    /// First month.
+    #[arg(long)]
+    pub from: Option<Month>,
+    /// Last month.
+    #[arg(long)]
+    pub to: Option<Month>,
+    /// Only these features.
+    #[arg(long = "feature", value_delimiter = ',')]
+    pub features: Vec<String>,
+    /// Only these companies.
+    #[arg(long = "siren", value_delimiter = ',')]
+    pub sirens: Vec<Siren>,
+    /// Only rows whose outcome is known.
+    #[arg(long)]
+    pub labelled: bool,
+    /// Only companies at risk.
+    #[arg(long)]
+    pub at_risk: bool,
+    /// Only this share of the companies, between 0 and 1.
+    #[arg(long)]
+    pub sample: Option<f64>,
+    /// What draws the sample.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// File: `.parquet`, or `.arrows` for an Arrow stream.
+    #[arg(long)]
+    pub out: PathBuf,
 }
 
 /// How the rows of the past are split.

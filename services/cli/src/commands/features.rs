@@ -2,11 +2,12 @@
 
 use api::common::Chunk;
 use api::features::{
-    BuildFeaturesRequest, BuildReport, CompanyHistory, ExportFeaturesRequest, GetCompanyHistoryRequest, GetDriftRequest,
-    GetFreshnessRequest, GetHistoricalFeaturesRequest, ListFeaturesRequest,
+    BuildFeaturesRequest, BuildReport, CheckConsistencyRequest, CompanyHistory, ConsistencyReport, ExportFeaturesRequest, FrameFormat,
+    GetCompanyHistoryRequest, GetDriftRequest, GetFreshnessRequest, GetHistoricalFeaturesRequest, ListFeaturesRequest,
 };
 use domain::{BatchKey, Month};
 use serde_json::{Value, json};
+use service_kit::error::{ErrorCode, ServiceError};
 use tokio::io::AsyncWriteExt;
 use tonic::Streaming;
 
@@ -39,11 +40,25 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
             let request = GetCompanyHistoryRequest { siren: siren.to_string(), batch: text(batch) };
             history(&client.get_company_history(request).await?.into_inner())
         }
-        Features::Export { batch, from, to, out } => {
-            let request = ExportFeaturesRequest { batch: batch.to_string(), from_month: text(from), to_month: text(to) };
-            let size = save(client.export_features(request).await?.into_inner(), &out).await?;
-            Output::new(&["file", "#bytes"], vec![vec![out.display().to_string(), count(size)]], json!({ "file": out, "bytes": size }))
+        Features::Export(arguments) => {
+            let arrow = arguments.out.extension().is_some_and(|extension| extension == "arrows");
+            let request = ExportFeaturesRequest {
+                batch: arguments.batch.to_string(),
+                from_month: text(arguments.from),
+                to_month: text(arguments.to),
+                format: if arrow { FrameFormat::Arrow } else { FrameFormat::Parquet }.into(),
+                names: arguments.features,
+                sirens: arguments.sirens.iter().map(ToString::to_string).collect(),
+                labelled: arguments.labelled,
+                at_risk: arguments.at_risk,
+                sample: arguments.sample.unwrap_or_default(),
+                seed: arguments.seed,
+            };
+            let size = save(client.export_features(request).await?.into_inner(), &arguments.out).await?;
+            let file = arguments.out;
+            Output::new(&["file", "#bytes"], vec![vec![file.display().to_string(), count(size)]], json!({ "file": file, "bytes": size }))
         }
+        Features::Check { companies, seed } => return check(session, companies, seed).await,
         Features::Freshness { batch } => {
             let freshness = client.get_freshness(GetFreshnessRequest { batch: text(batch) }).await?.into_inner();
             let rows = freshness
@@ -77,6 +92,36 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
         }
     };
     output.print(session.format)
+}
+
+/// Compares the ways to a vector; fails when they disagree.
+async fn check(session: &Session, companies: u32, seed: u64) -> Result<(), Failure> {
+    let (client, request) = (session.clients.features(), CheckConsistencyRequest { companies, seed });
+    let call = || {
+        let mut client = client.clone();
+        async move { client.check_consistency(request).await }
+    };
+    let report: ConsistencyReport = job::run(&session.clients.features, &session.waiting, session.quiet, call).await?;
+    let rows = report.listed.iter().map(|mismatch| {
+        let values = [mismatch.online, mismatch.offline, mismatch.computed].map(|value| number(value.map_or(f64::NAN, f64::from), 6));
+        [vec![mismatch.siren.clone(), mismatch.feature.clone()], values.to_vec()].concat()
+    });
+    let found = match report.mismatches {
+        0 => "the same bits online, offline and from the rows of the sources".to_owned(),
+        mismatches => format!("{} values differ", count(mismatches)),
+    };
+    let note = format!(
+        "{} companies of batch {} at {}, {} of them stored offline{}: {found}.",
+        count(report.companies),
+        report.batch,
+        report.month,
+        count(report.offline),
+        if report.stale { ", Redis away" } else { "" }
+    );
+    let json = serde_json::to_value(&report).unwrap_or_default();
+    Output::new(&["siren", "feature", "#online", "#offline", "#computed"], rows.collect(), json).note(note).print(session.format)?;
+    let inconsistent = || ServiceError::new(ErrorCode::InconsistentFeatures, format!("{} values differ", count(report.mismatches)));
+    if report.mismatches == 0 { Ok(()) } else { Err(inconsistent().into()) }
 }
 
 async fn catalogue(session: &Session) -> Result<Output, Failure> {
