@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest
+# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features
 #
-# COMPANIES and RUNS in the environment change the size and how often each thing is timed; PROFILE is that of the build.
+# In the environment: COMPANIES and RUNS, the size of `ingest` and how often each thing is timed; SIZES of `features`; PROFILE, that
+# of the build.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -13,11 +14,19 @@ sf=${CARGO_TARGET_DIR:-$ROOT/target}/${PROFILE:-release}/sf
 work=$ROOT/.run/bench
 delivery=$work/delivery-$COMPANIES
 mkdir -p "$work"
-[ -d "$delivery" ] || "$sf" datagen --out "$delivery" --companies "$COMPANIES" --seed 1 --batch 2511
+invent() {
+    [ -d "$delivery" ] || "$sf" datagen --out "$delivery" --companies "$COMPANIES" --seed 1 --batch 2511
+}
 case ${1:-} in
 ingest)
+    invent
     heading "Import, beside DuckDB: $COMPANIES companies, median of $RUNS runs"
     "$TOOLS/bin/python" "$ROOT/scripts/bench_ingest.py" "$sf" "$delivery" "$work" "$RUNS"
     ;;
-*) die "there is no benchmark '${1:-}'; there is: ingest" ;;
+features)
+    heading "Features, beside DuckDB: ${SIZES:=5000 20000 80000} companies"
+    # shellcheck disable=SC2086
+    "$TOOLS/bin/python" "$ROOT/scripts/bench_features.py" "$sf" "$work/delivery-" "$work" $SIZES
+    ;;
+*) die "there is no benchmark '${1:-}'; there are: ingest, features" ;;
 esac

@@ -19,6 +19,33 @@ pub mod google {
     }
 }
 
+/// Numbers in JSON documents: NaN, which JSON does not have, is null.
+mod nan_is_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        (!value.is_nan()).then_some(*value).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// No failure was alerted: there is no lead time, and the figures are stored and read all the same.
+    #[test]
+    fn what_cannot_be_told_is_null_in_documents() {
+        let evaluation = super::training::Evaluation { auc: 0.5, median_lead_time: f64::NAN, ..Default::default() };
+        let text = serde_json::to_string(&evaluation).unwrap();
+        assert!(text.contains("\"median_lead_time\":null"), "{text}");
+        let read: super::training::Evaluation = serde_json::from_str(&text).unwrap();
+        assert!(read.auc == 0.5 && read.median_lead_time.is_nan());
+        assert_eq!(serde_json::from_str::<super::training::Evaluation>("{}").unwrap().auc, 0.0);
+    }
+}
+
 macro_rules! package {
     ($($name:ident),*) => {$(
         pub mod $name {

@@ -1,6 +1,6 @@
 //! The build of a batch: every company's months, computed bucket by bucket, written offline, then published online.
 //!
-//! Memory holds one bucket of companies and the latest vectors. The same batch gives the same bytes, whatever was
+//! Memory holds the rows of two buckets of companies, the months of two, and the latest vectors. The same batch gives the same bytes, whatever was
 //! interrupted before: the offline partition is replaced by one commit, the snapshot is named by its content, and the
 //! pointer moves last.
 
@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use api::features::BuildReport;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use domain::records::CompanyHeadcount;
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, Siren};
 use futures::TryStreamExt;
 use lake::Lake;
-use lake::tables::{DynamicTable, PerimeterRow};
+use lake::tables::{DynamicTable, DynamicWriter, PerimeterRow};
 use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
 use panel::perimeter::{Exclusion, Size, SizeBasis, SizeRule};
 use panel::risk;
@@ -57,20 +58,23 @@ impl Build<'_> {
         let mut writer = table.writer(batch)?;
         let mut vectors: Vec<(Siren, Bytes)> = Vec::with_capacity(sirens.len());
         let mut rows = 0;
-        let mut next = companies::load(&tables, sirens.get(..BUCKET.min(sirens.len())).unwrap_or_default()).await?;
-        for (position, _) in sirens.chunks(BUCKET).enumerate() {
-            let bucket = std::mem::take(&mut next);
-            let computed = self.compute(batch, bucket, &perimeter);
-            let following = sirens.chunks(BUCKET).nth(position + 1).unwrap_or_default();
-            // The next bucket is read while this one is computed.
-            let (computed, following) = tokio::join!(computed, companies::load(&tables, following));
-            next = following?;
-            let computed = computed?;
-            let encoded = encode::encode(&schema, &computed)?;
-            rows += encoded.num_rows() as u64;
-            writer.write(encoded).await?;
-            vectors.extend(computed.iter().map(|company| (company.panel.siren, self.blob(batch, last, company))));
-            progress((position * BUCKET + computed.len()) as u64, sirens.len() as u64);
+        let mut chunks = sirens.chunks(BUCKET);
+        let mut next = companies::load(&tables, chunks.next().unwrap_or_default()).await?;
+        let mut ready: Vec<Labelled> = Vec::new();
+        let mut done = 0;
+        while !(next.is_empty() && ready.is_empty()) {
+            let (bucket, finished) = (std::mem::take(&mut next), std::mem::take(&mut ready));
+            done += finished.len() as u64;
+            vectors.extend(finished.iter().map(|company| (company.panel.siren, self.blob(batch, last, company))));
+            // A bucket is computed while the next one is read and the one before is written.
+            let (computed, following, written) = tokio::join!(
+                self.compute(batch, bucket, &perimeter),
+                companies::load(&tables, chunks.next().unwrap_or_default()),
+                write(&mut writer, &schema, finished),
+            );
+            (ready, next) = (computed?, following?);
+            rows += written?;
+            progress(done, sirens.len() as u64);
         }
         let version = writer.commit().await?;
         let published = self.publish(batch, last, version, vectors).await?;
@@ -145,6 +149,18 @@ impl Build<'_> {
         published.point(self.lake).await?;
         Ok(published)
     }
+}
+
+/// Writes the months of some companies; gives the number of rows.
+async fn write(writer: &mut DynamicWriter, schema: &SchemaRef, companies: Vec<Labelled>) -> Result<u64, FeatureError> {
+    let schema = schema.clone();
+    let encoded = tokio::task::spawn_blocking(move || encode::encode(&schema, &companies)).await;
+    let encoded = encoded.map_err(|error| FeatureError::Task(error.to_string()))??;
+    let rows = encoded.num_rows() as u64;
+    if rows > 0 {
+        writer.write(encoded).await?;
+    }
+    Ok(rows)
 }
 
 /// The perimeter of a batch.

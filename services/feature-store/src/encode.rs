@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use domain::{Month, NaiveDate};
 use panel::risk::{RiskStatus, Standing};
 use panel::{Catalogue, Panel};
+use rayon::prelude::*;
 
 use crate::error::FeatureError;
 
@@ -72,17 +73,18 @@ pub fn encode(schema: &SchemaRef, companies: &[Labelled]) -> Result<RecordBatch,
     }
     let mut columns: Vec<ArrayRef> =
         vec![Arc::new(sirens.finish()), Arc::new(months.finish()), Arc::new(risks.finish()), Arc::new(labels.finish())];
-    for feature in 0..features {
-        let mut column = Float32Builder::with_capacity(columns[0].len());
-        for company in companies {
+    let kept: Vec<Vec<usize>> =
+        companies.iter().map(|company| (0..company.standings.len()).filter(|&position| company.keeps(position)).collect()).collect();
+    let rows = columns[0].len();
+    let column = |feature: usize| -> ArrayRef {
+        let mut column = Float32Builder::with_capacity(rows);
+        for (company, kept) in companies.iter().zip(&kept) {
             let values = company.panel.column(feature);
-            for position in (0..values.len()).filter(|&position| company.keeps(position)) {
-                let value = values[position];
-                column.append_option((!value.is_nan()).then_some(value));
-            }
+            kept.iter().map(|&position| values[position]).for_each(|value| column.append_option((!value.is_nan()).then_some(value)));
         }
-        columns.push(Arc::new(column.finish()));
-    }
+        Arc::new(column.finish())
+    };
+    columns.par_extend((0..features).into_par_iter().map(column));
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 

@@ -8,6 +8,7 @@ mod batches;
 mod deliveries;
 mod e2e;
 mod embedded;
+mod features;
 mod perimeter;
 mod third_party;
 mod world_a;

@@ -7,7 +7,7 @@ use sources::files::{
     CcsfParser, CompanyHeadcountParser, ContributionParser, DebitParser, EstablishmentParser, EstablishmentStateParser, HeadcountParser,
     PaymentPlanParser, ProcolParser, ShortTimeConsumptionParser, ShortTimeRequestParser,
 };
-use sources::{AccountLinks, FileError, ParseReport, Reason, RowParser, SkipReason, Warning};
+use sources::{AccountLinks, FileError, MOST_REJECTIONS, ParseReport, Reason, RowParser, SkipReason, Warning};
 
 use super::layouts::{All, day, read_bytes};
 
@@ -388,4 +388,12 @@ fn a_column_that_is_needed_is_named_and_one_that_is_not_may_lack() {
         None,
     );
     assert_eq!(found[0].as_ref().map(|row| (row.naf, row.naf_not_rev2)), Ok((None, false)));
+}
+
+#[test]
+fn every_bad_line_is_counted_and_the_first_ones_are_kept() {
+    let bad = "not a siret;732829320;26MAY2014;1;ouverture_liquidation\n".repeat(MOST_REJECTIONS + 1);
+    let text = format!("Siret;Siren;Dt_effet;Cat_v2;Lib_actx_stdx\n{bad}");
+    let (all, report) = read_bytes::<ProcolParser>(text.as_bytes(), "x.csv", None).unwrap();
+    assert_eq!((all.rejections.len(), report.rejections()), (MOST_REJECTIONS, MOST_REJECTIONS as u64 + 1));
 }

@@ -42,6 +42,7 @@ fn services_s3_and_redis_make_the_same_list_and_others_can_read_everything() {
 
     a_client_needs_only_reflection(&remote, &cluster);
     other_readers_open_the_tables(&folder.path().join("embedded"));
+    another_reader_finds_the_same_values(&remote, &folder.path().join("embedded"));
 }
 
 fn a_client_needs_only_reflection(remote: &Sf, cluster: &Cluster) {
@@ -67,6 +68,28 @@ fn other_readers_open_the_tables(data: &Path) {
         assert!(counts["deltalake"].as_u64().unwrap() > 0, "{table}: {counts}");
         assert_eq!(counts["deltalake"], counts["duckdb"], "{table}");
     }
+}
+
+/// DuckDB reads, for companies of the list and a month of the past, the values that the service computes from the sources.
+fn another_reader_finds_the_same_values(remote: &Sf, data: &Path) {
+    let shown = remote.json(&["lists", "show", "latest", "--limit", "10"]);
+    let sirens: Vec<&str> = shown["entries"].as_array().unwrap().iter().map(|entry| entry["siren"].as_str().unwrap()).collect();
+    let (script, path) = (concat!(env!("CARGO_MANIFEST_DIR"), "/python/read_values.py"), data.join("lake/tables/features"));
+    let output = Command::new(python()).args([script, path.to_str().unwrap(), "2511", "2025-06"]).args(&sirens).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (mut companies, mut values) = (0, 0);
+    for siren in sirens {
+        let Some(stored) = read[siren].as_object() else { continue };
+        let computed = remote.json(&["features", "get", siren, "--month", "2025-06"]);
+        let number = |value: &Value| value.as_f64().map(|value| (value as f32).to_bits());
+        for (name, value) in stored {
+            assert_eq!(number(value), number(&computed["features"][name]), "{siren}: {name}: {value}");
+            values += u32::from(!value.is_null());
+        }
+        companies += 1;
+    }
+    assert!(companies >= 5 && values > 300, "only {companies} companies and {values} values");
 }
 
 #[test]

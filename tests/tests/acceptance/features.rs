@@ -1,0 +1,74 @@
+//! The feature store: the ways to a vector agree, and an export is what was asked for.
+
+use acceptance::sf::Sf;
+use serde_json::Value;
+use tempfile::tempdir;
+
+#[test]
+fn what_is_served_stored_and_computed_is_the_same_until_the_sources_change() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 1_500);
+    let sf = Sf::embedded(&folder.path().join("data"));
+    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
+    sf.ok(&["features", "build", "--batch", "2511"]);
+    let report = sf.json(&["features", "check", "--companies", "1000", "--seed", "3"]);
+    assert_eq!(report["mismatches"], 0, "{report}");
+    assert_eq!(report["companies"], 1_000, "{report}");
+    assert!(report["offline"].as_u64().unwrap() > 500, "{report}");
+
+    // Debts that nobody built features of: the sources say something else now than what is served.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("sigfaible_debits.csv"), DEBITS).unwrap();
+    sf.ok(&["ingest", other.to_str().unwrap(), "--batch", "2511", "--allow-degraded"]);
+    let failed = sf.fails(&["features", "check", "--companies", "1000"]);
+    assert!(failed.contains("SF-FEA-0003"), "{failed}");
+}
+
+const DEBITS: &str = "Urssaf_gestion;Dep;num_cpte;Siren;Siret;Dt_immat;Etat_cpte;Cd_pro_col;Periode;Num_Ecn;Num_Hist_Ecn;Dt_trt_ecn;Mt_PO;Mt_PP;Cd_op_ecn;Motif_ecn;Recours_en_cours
+939;27;1;732829320;73282932000074;20150708;1;0;202510;101;1;1250505;100;200;1;1;0
+";
+
+/// Rows and columns of a frame.
+fn shape(sf: &Sf, more: &[&str]) -> Value {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("frame.arrows");
+    let arguments = [&["features", "export", "--batch", "2511", "--out", out.to_str().unwrap()], more].concat();
+    sf.ok(&arguments);
+    let reader = arrow::ipc::reader::StreamReader::try_new(std::fs::File::open(&out).unwrap(), None).unwrap();
+    let columns: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let rows: usize = reader.map(|batch| batch.unwrap().num_rows()).sum();
+    serde_json::json!({ "rows": rows, "columns": columns })
+}
+
+#[test]
+fn an_export_has_the_rows_and_columns_asked_for() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 300);
+    let sf = Sf::embedded(&folder.path().join("data"));
+    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
+    sf.ok(&["features", "build", "--batch", "2511"]);
+    let rows = |more: &[&str]| shape(&sf, more)["rows"].as_u64().unwrap();
+
+    let all = shape(&sf, &[]);
+    let features = sf.json(&["features", "list"])["features"].as_array().unwrap().len();
+    assert_eq!(all["columns"].as_array().unwrap().len(), 4 + features);
+    let some = shape(&sf, &["--feature", "headcount,social_debt", "--labelled", "--at-risk"]);
+    assert_eq!(some["columns"], serde_json::json!(["siren", "month", "risk", "label", "social_debt", "headcount"]));
+    let (every, labelled) = (all["rows"].as_u64().unwrap(), some["rows"].as_u64().unwrap());
+    assert!(0 < labelled && labelled < every, "{labelled} of {every}");
+    let year = rows(&["--from", "2023-01", "--to", "2023-12"]);
+    assert_eq!(
+        year,
+        (1..=12).map(|month| rows(&["--from", &format!("2023-{month:02}"), "--to", &format!("2023-{month:02}")])).sum::<u64>()
+    );
+    let half = rows(&["--sample", "0.5", "--seed", "1"]);
+    assert!(every / 4 < half && half < every * 3 / 4, "{half} of {every}");
+    assert_eq!(half, rows(&["--sample", "0.5", "--seed", "1"]));
+
+    let parquet = folder.path().join("frame.parquet");
+    sf.ok(&["features", "export", "--batch", "2511", "--from", "2023-01", "--to", "2023-12", "--out", parquet.to_str().unwrap()]);
+    let bytes = std::fs::read(&parquet).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    assert!(sf.fails(&["features", "export", "--batch", "2511", "--feature", "nothing", "--out", "x.parquet"]).contains("'nothing'"));
+}
