@@ -105,6 +105,7 @@ impl Log {
             .with_log_store(self.store()?)
             .with_columns(schema.fields().cloned())
             .with_partition_columns(self.partition_columns().iter().copied())
+            .with_configuration([bounded(schema)].map(|(key, value)| (key, Some(value))))
             .with_save_mode(SaveMode::Ignore)
             .await;
         // Another writer may have created it in between.
@@ -183,8 +184,17 @@ impl Log {
             let next = state.version() as i64 + 1;
             let mut actions: Vec<Action> = Vec::new();
             let merge = |schema| merged(&state.schema(), schema).map_err(|error| self.error(error));
+            let mut described = state.metadata().clone();
             if let Some(schema) = schema.map(merge).transpose()?.flatten() {
-                actions.push(Action::Metadata(state.metadata().clone().with_schema(&schema).map_err(|error| self.error(error))?));
+                described = described.with_schema(&schema).map_err(|error| self.error(error))?;
+            }
+            // A table of an earlier version of this program lacks it.
+            let (property, columns) = bounded(&state.schema());
+            if !described.configuration().contains_key(property) {
+                described = described.add_config_key(property.to_owned(), columns.to_owned()).map_err(|error| self.error(error))?;
+            }
+            if described != *state.metadata() {
+                actions.push(Action::Metadata(described));
             }
             let files = self.files(&table, None).await?.into_iter().filter(|file| batches.contains(&file.batch));
             actions.extend(files.map(|file| Action::Remove(file.remove)));
@@ -290,6 +300,12 @@ impl Log {
         let open = files.into_iter().map(|file| ParquetFile::open(self.lake.inner.store.clone(), self.path(&file.path), file.size));
         futures::stream::iter(open).buffered(OPENING).try_collect().await
     }
+}
+
+/// The property that tells readers which columns have bounds in the log: the company, if there is one. Without it some take the
+/// absent bounds of the first 32 columns for unknown values, and find no row at all when they filter by such a column.
+fn bounded(schema: &StructType) -> (&'static str, &'static str) {
+    if schema.field("siren").is_some() { ("delta.dataSkippingStatsColumns", "siren") } else { ("delta.dataSkippingNumIndexedCols", "0") }
 }
 
 /// The schema of a table of schema `current` once rows of schema `wanted` are in it; `None` when it stays the same. Columns

@@ -60,13 +60,14 @@ fn a_client_needs_only_reflection(remote: &Sf, cluster: &Cluster) {
 
 fn other_readers_open_the_tables(data: &Path) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/read_tables.py");
-    for table in ["debit", "features"] {
+    for (table, column) in [("debit", "treated_on"), ("features", "month"), ("perimeter", "included"), ("rejects", "line")] {
         let path = data.join("lake/tables").join(table);
-        let output = Command::new(python()).args([script, path.to_str().unwrap(), "2511"]).output().unwrap();
+        let output = Command::new(python()).args([script, path.to_str().unwrap(), "2511", column]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(counts["deltalake"].as_u64().unwrap() > 0, "{table}: {counts}");
         assert_eq!(counts["deltalake"], counts["duckdb"], "{table}");
+        assert_eq!(counts["filtered"], counts["value"], "{table}: a filter by {column}");
     }
 }
 
