@@ -1,4 +1,4 @@
-//! The connection to Redis: one server, or a cluster; one that is away is tried again at each request.
+//! The connection to Redis: one server, or a cluster. It connects again by itself.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Link {
     /// (or `rediss+cluster://`) some nodes of a cluster.
     pub(crate) fn open(url: &str) -> Result<Self, OnlineError> {
         if let Some((scheme, rest)) = url.split_once("+cluster://") {
-            let (login, hosts) = rest.rsplit_once('@').map_or(("", rest), |(login, hosts)| (login, hosts));
+            let (login, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
             let at = if login.is_empty() { "" } else { "@" };
             let nodes: Vec<String> = hosts.split(',').map(|host| format!("{scheme}://{login}{at}{host}")).collect();
             let client = ClusterClientBuilder::new(nodes).retries(2).max_retry_wait(200).build()?;
@@ -40,9 +40,7 @@ impl Link {
             .set_max_delay(Duration::from_millis(200));
         Ok(Self::One(ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?))
     }
-}
 
-impl Link {
     /// Whether keys are spread over several servers.
     pub(crate) const fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))

@@ -57,7 +57,8 @@ fn index(generation: &str) -> String {
 }
 
 impl RedisStore {
-    /// Connects lazily: a server that is away shows at the first request, not here. For the address see [`Link::open`].
+    /// Connects lazily: a server that is away shows at the first request, not here. `redis://host:port` names one server,
+    /// `redis+cluster://host:port,host:port` some nodes of a cluster; `rediss` is TLS.
     pub fn connect(url: &str) -> Result<Self, OnlineError> {
         Ok(Self { link: Link::open(url)?, known: Arc::default() })
     }

@@ -335,6 +335,35 @@ proptest! {
     }
 }
 
+/// Found by the properties above: whether a company was large enough was judged by its own file alone as soon as that had
+/// any month, even one that was not known yet.
+#[test]
+fn establishments_stand_in_until_the_company_s_own_headcounts_are_known() {
+    let (rules, month) = (TimeRules::default(), first().plus(12));
+    let mut rows = CompanyRows::empty(Siren::from_number(SIREN).unwrap());
+    let mut head_office = establishment(siret(0), day(0), 0);
+    head_office.head_office = true;
+    rows.establishments.push(head_office);
+    rows.headcounts.push(Headcount { siret: siret(0), account: Text::default(), month: month.plus(-6), headcount: 15 });
+    rows.company_headcounts.push(CompanyHeadcount { siren: rows.siren, month: month.plus(3), headcount: 5 });
+    let size = Size { basis: SizeBasis::Headcount, rule: SizeRule::default() };
+    let inside = |at: Month| risk::standings(&rows, at, at, &rules, size)[0].in_perimeter;
+    assert!(inside(month), "nothing of its own file is known");
+    assert!(!inside(month.plus(6)), "its own file is known, and decides");
+}
+
+/// Found by the properties above: months in debt were counted from the first month computed.
+#[test]
+fn months_in_debt_do_not_depend_on_the_first_month_computed() {
+    let (catalogue, rules) = (Catalogue::builtin().unwrap(), TimeRules::default());
+    let mut rows = CompanyRows::empty(Siren::from_number(SIREN).unwrap());
+    add(&mut rows, 0, 0, 0, 100_000, 0);
+    let spell = catalogue.index_of("months_in_debt").unwrap();
+    let alone = build(&rows, last(), last(), &rules, &catalogue).vector(last())[spell];
+    assert_eq!(alone, build(&rows, first(), last(), &rules, &catalogue).vector(last())[spell]);
+    assert!(alone > 50.0, "{alone} months");
+}
+
 #[test]
 fn the_check_catches_a_leak() {
     let rules = TimeRules::default();

@@ -15,7 +15,7 @@ use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, Siren};
 use futures::TryStreamExt;
 use lake::Lake;
-use lake::tables::{DynamicTable, DynamicWriter, PerimeterRow};
+use lake::tables::{DynamicWriter, PerimeterRow};
 use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
 use panel::perimeter::{Exclusion, Size, SizeBasis, SizeRule};
 use panel::risk;
@@ -54,8 +54,7 @@ impl Build<'_> {
         let sirens = followed(&tables, batch, &perimeter).await?;
         let last = batch.last_month();
         let schema = encode::schema(&self.catalogue);
-        let table = DynamicTable::new(self.lake, "features", schema.clone());
-        let mut writer = table.writer(batch)?;
+        let mut writer = encode::table(self.lake, &self.catalogue).writer(batch)?;
         let mut vectors: Vec<(Siren, Bytes)> = Vec::with_capacity(sirens.len());
         let mut rows = 0;
         let mut chunks = sirens.chunks(BUCKET);

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use api::features::{ConsistencyReport, Mismatch};
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::Float32Type;
+use arrow::array::AsArray;
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Siren};
 use futures::TryStreamExt;
 use lake::Lake;
-use lake::tables::DynamicTable;
 use online_store::{Online, Published, VectorBlob, snapshot};
 use panel::Catalogue;
 use panel::risk::RiskStatus;
@@ -22,7 +20,6 @@ use crate::companies::{self, Tables};
 use crate::encode;
 use crate::error::FeatureError;
 use crate::frame::Frame;
-use crate::read::column;
 
 /// Companies whose rows are read together: few, because the rows of those between them are read too.
 const BUCKET: usize = 20;
@@ -99,19 +96,16 @@ impl Check<'_> {
 
     /// The stored vectors of the published month.
     async fn offline(&self, batch: BatchKey, sirens: &[Siren]) -> Result<BTreeMap<Siren, Bits>, FeatureError> {
-        let table = DynamicTable::new(self.lake, "features", encode::schema(&self.catalogue));
+        let table = encode::table(self.lake, &self.catalogue);
         let month = Some(batch.last_month());
         let frame = Frame { from: month, to: month, sirens: Some(sirens.iter().copied().collect::<HashSet<_>>()), ..Frame::default() };
-        let mut scan = frame.scan(&table, batch).await?;
+        let mut scan = frame.scan(&table, batch, encode::schema(&self.catalogue)).await?;
         let mut vectors = BTreeMap::new();
         while let Some(rows) = scan.try_next().await? {
-            let names = column(&rows, "siren")?.as_string::<i32>();
-            let columns =
-                self.catalogue.features().iter().map(|feature| column(&rows, &feature.name).map(AsArray::as_primitive::<Float32Type>));
-            let columns: Vec<_> = columns.collect::<Result<_, _>>()?;
+            let names = encode::column(&rows, "siren")?.as_string::<i32>();
+            let columns = encode::columns(&rows, &self.catalogue)?;
             for row in 0..rows.num_rows() {
-                let value = |column: &&arrow::array::Float32Array| if column.is_null(row) { f32::NAN } else { column.value(row) };
-                let values: Vec<f32> = columns.iter().map(value).collect();
+                let values: Vec<f32> = columns.iter().map(|column| encode::value(column, row)).collect();
                 let siren = names.value(row).parse().map_err(|error| FeatureError::argument("siren", error))?;
                 vectors.insert(siren, bits(&values));
             }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, RecordBatch, StringBuilder};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Float32Array, Float32Builder, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef};
 use domain::{Month, NaiveDate};
+use lake::Lake;
+use lake::tables::DynamicTable;
 use panel::risk::{RiskStatus, Standing};
 use panel::{Catalogue, Panel};
 use rayon::prelude::*;
@@ -55,6 +57,26 @@ pub fn schema(catalogue: &Catalogue) -> SchemaRef {
     ];
     fields.extend(catalogue.features().iter().map(|feature| Field::new(&feature.name, DataType::Float32, true)));
     Arc::new(Schema::new(fields))
+}
+
+/// The offline table.
+pub fn table(lake: &Lake, catalogue: &Catalogue) -> DynamicTable {
+    DynamicTable::new(lake, "features", schema(catalogue))
+}
+
+/// A column of rows of the offline table.
+pub fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, FeatureError> {
+    rows.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| FeatureError::OtherVersion(name.to_owned()))
+}
+
+/// The columns of all features, in the order of the catalogue.
+pub fn columns<'a>(rows: &'a RecordBatch, catalogue: &Catalogue) -> Result<Vec<&'a Float32Array>, FeatureError> {
+    catalogue.features().iter().map(|feature| column(rows, &feature.name).map(AsArray::as_primitive::<Float32Type>)).collect()
+}
+
+/// A value, NaN for null.
+pub fn value(column: &Float32Array, row: usize) -> f32 {
+    if column.is_null(row) { f32::NAN } else { column.value(row) }
 }
 
 /// The rows of some companies, in their order, each by month.

@@ -26,6 +26,9 @@ pub enum FeatureError {
     /// The batch has no offline features.
     #[error("batch {0} has no features: run `sf features build --batch {0}`")]
     NotBuilt(BatchKey),
+    /// The offline features lack a column.
+    #[error("the stored features have no column '{0}': another version built them; run `sf features build` again")]
+    OtherVersion(String),
     /// No batch has online features.
     #[error("no features were published yet: run `sf features build --batch YYMM`")]
     NothingPublished,
@@ -71,7 +74,7 @@ impl From<FeatureError> for ServiceError {
     fn from(error: FeatureError) -> Self {
         let code = match &error {
             FeatureError::NoHeadcounts(_) | FeatureError::NoPerimeter(_) => ErrorCode::BatchNotFound,
-            FeatureError::NotBuilt(_) | FeatureError::NothingPublished => ErrorCode::FeaturesNotBuilt,
+            FeatureError::NotBuilt(_) | FeatureError::OtherVersion(_) | FeatureError::NothingPublished => ErrorCode::FeaturesNotBuilt,
             FeatureError::UnknownCompany(_) => ErrorCode::UnknownCompany,
             FeatureError::MonthOutOfRange(..) | FeatureError::Argument { .. } => ErrorCode::InvalidArgument,
             FeatureError::Basis { .. } => ErrorCode::StorageCorrupt,

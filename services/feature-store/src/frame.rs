@@ -16,9 +16,8 @@ use lake::tables::DynamicTable;
 use panel::risk::RiskStatus;
 use parquet::arrow::ArrowWriter;
 
-use crate::encode;
+use crate::encode::{self, column};
 use crate::error::FeatureError;
-use crate::read::column;
 
 /// Columns that a frame always has.
 const FIXED: [&str; 4] = ["siren", "month", "risk", "label"];
@@ -74,25 +73,21 @@ impl Frame {
         Ok(Arc::new(table.project(&positions)?))
     }
 
-    /// The rows, batch by batch, companies in order, each by month.
+    /// The rows, batch by batch, companies in order, each by month, with the columns of `schema`.
     pub async fn scan(
         self,
         table: &DynamicTable,
         batch: BatchKey,
+        schema: SchemaRef,
     ) -> Result<BoxStream<'static, Result<RecordBatch, FeatureError>>, FeatureError> {
         let bounds = self.sirens.as_ref().and_then(|sirens| Some(*sirens.iter().min()?..=*sirens.iter().max()?));
-        let columns =
-            self.features.as_ref().map(|features| FIXED.into_iter().chain(features.iter().map(String::as_str)).collect::<Vec<_>>());
-        let rows = table.scan(batch, bounds, columns.as_deref()).await?;
-        let frame = Arc::new(self);
-        let kept = rows.err_into().and_then(move |rows| {
-            let frame = frame.clone();
-            async move { frame.filter(&rows) }
-        });
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let rows = table.scan(batch, bounds, Some(&names)).await?;
+        let kept = rows.err_into().and_then(move |rows| std::future::ready(self.filter(&rows, &schema)));
         Ok(kept.try_filter(|rows| std::future::ready(rows.num_rows() > 0)).boxed())
     }
 
-    fn filter(&self, rows: &RecordBatch) -> Result<RecordBatch, FeatureError> {
+    fn filter(&self, rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, FeatureError> {
         let sirens = column(rows, "siren")?.as_string::<i32>();
         let months = column(rows, "month")?.as_primitive::<Date32Type>();
         let (risks, labels) = (column(rows, "risk")?.as_string::<i32>(), column(rows, "label")?);
@@ -111,7 +106,13 @@ impl Frame {
                 && (every_company || company(row))
         };
         let keep: BooleanArray = (0..rows.num_rows()).map(|row| Some(keep(row))).collect();
-        Ok(filter_record_batch(rows, &keep)?)
+        // By name: a table that versions with other features wrote has more columns, in another order.
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| rows.column_by_name(field.name()).cloned().ok_or_else(|| FeatureError::OtherVersion(field.name().clone())));
+        let rows = RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?;
+        Ok(filter_record_batch(&rows, &keep)?)
     }
 }
 
@@ -199,7 +200,27 @@ impl std::io::Write for Buffer {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{ArrayRef, Date32Array, StringArray};
+    use arrow::datatypes::{DataType, Field, Schema};
+
     use super::*;
+
+    /// The stored columns stand in another order, one is of another version, and one is absent.
+    #[test]
+    fn columns_are_found_by_name() {
+        let fields = |names: &[&str]| -> SchemaRef {
+            let field = |name: &&str| Field::new(*name, if *name == "month" { DataType::Date32 } else { DataType::Utf8 }, true);
+            Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>()))
+        };
+        let text = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+        let month: ArrayRef = Arc::new(Date32Array::from(vec![0]));
+        let columns = vec![text("old"), text("0"), month, text("at_risk"), text("732829320")];
+        let stored = RecordBatch::try_new(fields(&["old", "label", "month", "risk", "siren"]), columns).unwrap();
+        let found = Frame::default().filter(&stored, &fields(&FIXED)).unwrap();
+        assert_eq!((found.num_columns(), found.column(0).as_string::<i32>().value(0)), (4, "732829320"));
+        let lacking = Frame::default().filter(&stored, &fields(&["siren", "new"]));
+        assert!(matches!(lacking, Err(FeatureError::OtherVersion(name)) if name == "new"));
+    }
 
     #[test]
     fn a_sample_is_a_share_of_the_companies_and_depends_on_the_seed() {

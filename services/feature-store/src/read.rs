@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::features::{CompanyHistory, Drift, FeatureDrift, FeatureStatus, FeatureVector, Freshness, Series, SourceFreshness};
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, Float32Type};
+use arrow::array::AsArray;
+use arrow::datatypes::Date32Type;
 use bytes::Bytes;
 use domain::records::{
     Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
@@ -42,7 +42,7 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     fn table(&self) -> DynamicTable {
-        DynamicTable::new(self.lake, "features", encode::schema(&self.catalogue))
+        encode::table(self.lake, &self.catalogue)
     }
 
     /// The batch asked for, or the latest one with features.
@@ -130,7 +130,7 @@ impl Reader<'_> {
             return Err(FeatureError::NotBuilt(batch));
         }
         let schema = frame.schema(&encode::schema(&self.catalogue))?;
-        frame::write(frame.scan(&table, batch).await?, &schema, format)
+        frame::write(frame.scan(&table, batch, schema.clone()).await?, &schema, format)
     }
 
     /// How far each source reaches as of a batch.
@@ -174,24 +174,18 @@ impl Reader<'_> {
 
     /// The values of each feature at a month.
     async fn columns(&self, batch: BatchKey, month: Month) -> Result<Vec<Vec<f32>>, FeatureError> {
-        let (day, features) = (encode::days(month), self.catalogue.features());
-        let mut columns: Vec<Vec<f32>> = vec![Vec::new(); features.len()];
+        let day = encode::days(month);
+        let mut columns: Vec<Vec<f32>> = vec![Vec::new(); self.catalogue.features().len()];
         let mut scan = self.table().scan(batch, None, None).await?;
         while let Some(rows) = scan.try_next().await? {
-            let months = column(&rows, "month")?.as_primitive::<Date32Type>();
-            for (feature, values) in features.iter().zip(&mut columns) {
-                let stored = column(&rows, &feature.name)?.as_primitive::<Float32Type>();
+            let months = encode::column(&rows, "month")?.as_primitive::<Date32Type>();
+            for (stored, values) in encode::columns(&rows, &self.catalogue)?.into_iter().zip(&mut columns) {
                 let wanted = (0..rows.num_rows()).filter(|row| months.value(*row) == day);
-                values.extend(wanted.map(|row| if stored.is_null(row) { f32::NAN } else { stored.value(row) }));
+                values.extend(wanted.map(|row| encode::value(stored, row)));
             }
         }
         Ok(columns)
     }
-}
-
-/// A column of the offline features.
-pub(crate) fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, FeatureError> {
-    rows.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| FeatureError::Task(format!("the offline features have no column '{name}'")))
 }
 
 async fn freshness_of<R: Record + Columnar>(lake: &Lake, batch: BatchKey) -> Result<SourceFreshness, FeatureError> {
