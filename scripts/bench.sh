@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features
+# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online
 #
-# In the environment: COMPANIES and RUNS, the size of `ingest` and how often each thing is timed; SIZES of `features`; PROFILE, that
-# of the build.
+# In the environment: COMPANIES, the size of `ingest` and `online`; RUNS, how often an import is timed; SIZES of `features`;
+# PROFILE, that of the build.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -28,5 +28,10 @@ features)
     # shellcheck disable=SC2086
     "$TOOLS/bin/python" "$ROOT/scripts/bench_features.py" "$sf" "$work/delivery-" "$work" $SIZES
     ;;
-*) die "there is no benchmark '${1:-}'; there are: ingest, features" ;;
+online)
+    invent
+    heading "Vectors served from Redis: $COMPANIES companies"
+    "$TOOLS/bin/python" "$ROOT/scripts/bench_online.py" "$sf" "$delivery" "$work" "$COMPANIES"
+    ;;
+*) die "there is no benchmark '${1:-}'; there are: ingest, features, online" ;;
 esac

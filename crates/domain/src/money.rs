@@ -43,7 +43,10 @@ impl Cents {
             Some((b'+', rest)) => (false, rest),
             _ => (false, text),
         };
-        let (whole, fraction) = match memchr::memchr2(b'.', b',', digits) {
+        if let Some(cents) = short::<PLACES>(digits) {
+            return Some(Self(if negative { -cents } else { cents }));
+        }
+        let (whole, fraction) = match digits.iter().position(|byte| matches!(byte, b'.' | b',')) {
             Some(separator) => (&digits[..separator], &digits[separator + 1..]),
             None => (digits, &[][..]),
         };
@@ -57,6 +60,29 @@ impl Cents {
         let cents = value.checked_mul(scale)?.checked_add(i64::from(round_up))?;
         Some(Self(if negative { -cents } else { cents }))
     }
+}
+
+/// An amount as nearly all are written, in one pass: short enough that no step overflows, and without decimals to round.
+/// `None` for any other.
+#[inline]
+fn short<const PLACES: u32>(text: &[u8]) -> Option<i64> {
+    const LONGEST: usize = 12;
+    if text.len() > LONGEST {
+        return None;
+    }
+    let (mut value, mut digits, mut separator) = (0i64, 0, None);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            (value, digits) = (value * 10 + i64::from(digit), digits + 1);
+        } else if separator.is_none() && matches!(byte, b'.' | b',') {
+            separator = Some(digits);
+        } else {
+            return None;
+        }
+    }
+    let decimals = separator.map_or(0, |before| digits - before);
+    (digits > 0 && decimals <= PLACES).then(|| value * 10i64.pow(PLACES - decimals))
 }
 
 /// Appends decimal digits to a number.
@@ -126,6 +152,22 @@ mod tests {
         }
         for bad in ["", "-", ".", "1,234.5", "12a", "1e3", " 1", "99999999999999999999"] {
             assert_eq!(Cents::parse_euros(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    /// Whatever the length, the two ways of reading agree.
+    #[test]
+    fn long_amounts_are_read_like_short_ones() {
+        for (text, cents) in [
+            ("123456789012", 12_345_678_901_200),
+            ("1234567890123", 123_456_789_012_300),
+            ("123456789,12", 12_345_678_912),
+            ("1234567890,12", 123_456_789_012),
+            ("000000000000001,5", 150),
+            ("1,5000000000000", 150),
+            ("-0000000000000,01", -1),
+        ] {
+            assert_eq!(Cents::parse_euros(text.as_bytes()), Some(Cents(cents)), "{text}");
         }
     }
 

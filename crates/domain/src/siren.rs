@@ -34,10 +34,9 @@ impl Siren {
         if text.is_empty() {
             return Err(IdentifierError::Empty);
         }
-        if text.len() != 9 {
-            return Err(IdentifierError::Length);
-        }
-        digits(text).map(|value| Self(value as u32)).ok_or(IdentifierError::Character)
+        let Ok([first @ .., last]) = <&[u8; 9]>::try_from(text) else { return Err(IdentifierError::Length) };
+        let value = eight_digits(*first).zip(digits(&[*last])).map(|(first, last)| first * 10 + last);
+        value.map(|value| Self(value as u32)).ok_or(IdentifierError::Character)
     }
 
     /// The SIREN of this number, below one thousand million.
@@ -240,6 +239,21 @@ fn digits(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
 }
 
+/// The same for eight digits at once, as every row of a file asks for them: the bytes of a word are added up in pairs, then fours.
+#[inline]
+const fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const QUARTERS: u64 = 0x0000_00ff_0000_00ff;
+    let values = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
+    // The high bit of each byte above 9; a carry comes only out of such a byte.
+    if (values.wrapping_add(0x7676_7676_7676_7676) | values) & HIGH != 0 {
+        return None;
+    }
+    let pairs = values * 10 + (values >> 8);
+    let (odd, even) = (pairs & QUARTERS, (pairs >> 16) & QUARTERS);
+    Some(odd.wrapping_mul(100 + (1_000_000 << 32)).wrapping_add(even.wrapping_mul(1 + (10_000 << 32))) >> 32)
+}
+
 /// Sum of the Luhn algorithm, the key included: a multiple of ten for a valid number. Every row asks for it: three digits are
 /// looked up together.
 #[inline]
@@ -290,6 +304,20 @@ mod tests {
             let siret: Siret = text.parse().unwrap();
             assert_eq!(siret.characters(), text.as_bytes());
             assert_eq!(siret.siren().digits(), text.as_bytes()[..9]);
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_read_like_one_by_one() {
+        for text in [*b"00000000", *b"12345678", *b"99999999", *b"90817263", *b"00000001"] {
+            assert_eq!(eight_digits(text), digits(&text));
+        }
+        for at in 0..8 {
+            for byte in (0..=255).filter(|byte: &u8| !byte.is_ascii_digit()) {
+                let mut text = *b"90817263";
+                text[at] = byte;
+                assert_eq!(eight_digits(text), None, "{text:?}");
+            }
         }
     }
 

@@ -90,15 +90,16 @@ fn parse<T: FromStr>(name: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_| corrupt(name, format!("unreadable '{text}'")))
 }
 
-/// Values with a text form.
+/// Values with a text form: how to write them, and how long one is, about.
 macro_rules! text_column {
-    ($($type:ty: $encode:ident;)*) => {$(
+    ($($type:ty: $encode:ident, $length:literal;)*) => {$(
         impl Column for $type {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, false)]
             }
             fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
-                let mut texts = StringBuilder::new();
+                let count = values.size_hint().0;
+                let mut texts = StringBuilder::with_capacity(count, count * $length);
                 $encode(values, &mut texts);
                 vec![Arc::new(texts.finish())]
             }
@@ -109,18 +110,31 @@ macro_rules! text_column {
     )*};
 }
 text_column! {
-    Siren: encode_displayed;
-    Siret: encode_displayed;
-    String: encode_texts;
-    Text: encode_texts;
+    Siren: encode_sirens, 9;
+    Siret: encode_sirets, 14;
+    String: encode_texts, 16;
+    Text: encode_texts, 16;
 }
 
-/// Rows of a company follow each other: a value that repeats the one before is not written anew.
-fn encode_displayed<'a, T: Copy + PartialEq + Display + 'a>(values: impl Iterator<Item = &'a T>, texts: &mut StringBuilder) {
-    let (mut last, mut text) = (None, String::new());
+fn encode_sirens<'a>(values: impl Iterator<Item = &'a Siren>, texts: &mut StringBuilder) {
+    encode_characters(values, Siren::digits, texts);
+}
+
+fn encode_sirets<'a>(values: impl Iterator<Item = &'a Siret>, texts: &mut StringBuilder) {
+    encode_characters(values, Siret::characters, texts);
+}
+
+/// Writes identifiers of ASCII characters. Rows of a company follow each other: what repeats the one before is not made anew.
+fn encode_characters<'a, T: Copy + PartialEq + 'a, const N: usize>(
+    values: impl Iterator<Item = &'a T>,
+    characters: fn(T) -> [u8; N],
+    texts: &mut StringBuilder,
+) {
+    let (mut last, mut text) = (None, String::with_capacity(N));
     for value in values {
         if last != Some(value) {
-            text = value.to_string();
+            text.clear();
+            text.extend(characters(*value).map(char::from));
             last = Some(value);
         }
         texts.append_value(&text);

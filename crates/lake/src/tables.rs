@@ -10,7 +10,7 @@ use domain::records::{
     ShortTimeConsumption, ShortTimeRequest,
 };
 use domain::time_rules::TimeRules;
-use domain::{NaiveDate, Siren};
+use domain::{Month, NaiveDate, Siren};
 
 use crate::columns::{Column, Columnar, TableRow, fields_of};
 use crate::error::{LakeError, Result};
@@ -61,6 +61,19 @@ pub struct PerimeterRow {
     pub headcount: u32,
     /// Months looked at.
     pub months: u32,
+}
+
+/// Companies of a group (`panel::peers`) at the end of a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerRow {
+    /// Code of the group.
+    pub peer: String,
+    /// The month.
+    pub month: Month,
+    /// Companies at risk.
+    pub at_risk: u32,
+    /// Companies that entered a proceeding in the month.
+    pub entered: u32,
 }
 
 /// Implements [`Columnar`] for a struct. With `siren +`, the SIREN of the record has a column of its
@@ -344,10 +357,12 @@ columnar!(
 );
 
 columnar!(RejectRow, [source, file, line, record, column, reason, value]);
-// Lines have no company: all sort alike and keep their order.
+// Rows without a company all sort alike, and keep their order.
 plain_table!(RejectRow, "rejects", |_| FIRST_SIREN);
 columnar!(PerimeterRow, [siren, included, reason, basis, headcount, months]);
 plain_table!(PerimeterRow, "perimeter", |row| row.siren);
+columnar!(PeerRow, [peer, month, at_risk, entered]);
+plain_table!(PeerRow, "peers", |_| FIRST_SIREN);
 
 const FIRST_SIREN: Siren = match Siren::from_number(0) {
     Some(siren) => siren,

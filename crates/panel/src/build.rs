@@ -4,6 +4,7 @@ use domain::time_rules::TimeRules;
 use domain::{Month, Siren};
 
 use crate::catalogue::Catalogue;
+use crate::peers::PeerRates;
 use crate::rows::CompanyRows;
 use crate::series::BaseSeries;
 use crate::window::Window;
@@ -32,9 +33,9 @@ impl Panel {
 }
 
 /// Computes the features of the months from `first` to `last`, each from what was known at its end.
-pub fn build(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules, catalogue: &Catalogue) -> Panel {
+pub fn build(rows: &CompanyRows, peers: &PeerRates, first: Month, last: Month, rules: &TimeRules, catalogue: &Catalogue) -> Panel {
     let window = Window::new(first, last);
-    let base = BaseSeries::compute(rows, window.extended(catalogue.reach()), rules);
+    let base = BaseSeries::compute(rows, window.extended(catalogue.reach()), rules, peers);
     let mut values = vec![f32::NAN; catalogue.features().len() * window.len];
     if window.len > 0 {
         for (recipe, out) in catalogue.recipes().zip(values.chunks_exact_mut(window.len)) {

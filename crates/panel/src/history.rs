@@ -3,6 +3,7 @@
 use domain::time_rules::TimeRules;
 use domain::{Month, ProcolState};
 
+use crate::peers::PeerRates;
 use crate::procol::state_at;
 use crate::rows::CompanyRows;
 use crate::series::{BaseSeries, Series};
@@ -48,7 +49,7 @@ const CHARTS: [(Series, &str, &str); 10] = [
 /// The history of the months from `first` to `last`, each as it was known at its end.
 pub fn history(rows: &CompanyRows, first: Month, last: Month, rules: &TimeRules) -> History {
     let window = Window::new(first, last);
-    let base = BaseSeries::compute(rows, window, rules);
+    let base = BaseSeries::compute(rows, window, rules, &PeerRates::unknown());
     let series =
         CHARTS.map(|(series, unit, label_fr)| ChartSeries { name: series.name(), unit, label_fr, values: base.get(series).to_vec() });
     let procol = (0..window.len).map(|index| state_at(&rows.proceedings, window.month(index).last_day())).collect();

@@ -5,10 +5,11 @@
 
 use domain::records::{
     Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
-    Headcount, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest, Text,
+    Headcount, LegalUnit, PaymentDelay, PaymentPlan, ProcolEvent, Record, ShortTimeConsumption, ShortTimeRequest, Text,
 };
 use domain::time_rules::TimeRules;
-use domain::{Cents, Department, Month, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
+use domain::{Cents, Department, Month, NafCode, NafNomenclature, NaiveDate, ProcolAction, ProcolStage, Siren, Siret, UrssafPeriod};
+use panel::peers::{Member, PeerCounts, PeerRates};
 use panel::perimeter::{Size, SizeBasis, SizeRule};
 use panel::{Catalogue, CompanyRows, build, risk};
 use proptest::prelude::*;
@@ -44,6 +45,7 @@ prop_compose! {
             let mut head_office = establishment(siret(0), day(0), 0);
             (head_office.head_office, head_office.created) = (true, None);
             rows.establishments.push(head_office);
+            rows.legal_unit = Some(legal_unit(rows.siren));
         }
         for (kind, at, length, amount, e) in seeds {
             add(&mut rows, kind, at, length, amount, e);
@@ -142,6 +144,22 @@ fn add(rows: &mut CompanyRows, kind: u8, at: u16, length: u16, amount: i64, e: u
             rows.bank_ratios.push(bank_ratios(siren, day(at ^ length), f64::from(e)));
             rows.establishments.push(establishment(siret, day(at), e));
         }
+    }
+}
+
+fn legal_unit(siren: Siren) -> LegalUnit {
+    LegalUnit {
+        siren,
+        name: "EXEMPLE".into(),
+        first_names: Text::default(),
+        last_name: Text::default(),
+        usual_name: Text::default(),
+        legal_category: None,
+        naf: NafCode::parse("47.11F", NafNomenclature::Rev2),
+        naf2025: None,
+        headcount_band: None,
+        created: Some(day(0)),
+        active: true,
     }
 }
 
@@ -253,14 +271,22 @@ fn accounts(siren: Siren, closed_on: NaiveDate, amount: i64, e: u8) -> Accounts 
     }
 }
 
+const SIZE: Size = Size { basis: SizeBasis::Headcount, rule: SizeRule { headcount: 10, months: 36 } };
+
+/// The rates of a world where this company is the only one.
+fn peers(rows: &CompanyRows, rules: &TimeRules) -> PeerRates {
+    let mut counts = PeerCounts::new(last());
+    counts.add(&Member::of(rows, SIZE.rule), rules, SIZE);
+    counts.rates()
+}
+
 /// Something that computes a vector of a month, from rows.
 type Compute<'a> = &'a dyn Fn(&CompanyRows, Month) -> Vec<u32>;
 
 fn vectors<'a>(catalogue: &'a Catalogue, rules: &'a TimeRules) -> impl Fn(&CompanyRows, Month) -> Vec<u32> + 'a {
     move |rows, month| {
-        let panel = build(rows, first(), last(), rules, catalogue);
-        let standing = risk::standings(rows, first(), last(), rules, Size { basis: SizeBasis::Headcount, rule: SizeRule::default() })
-            [month.since(first()) as usize];
+        let panel = build(rows, &peers(rows, rules), first(), last(), rules, catalogue);
+        let standing = risk::standings(rows, first(), last(), rules, SIZE)[month.since(first()) as usize];
         let status = standing.status(standing.in_perimeter) as u32;
         panel.vector(month).iter().map(|value| value.to_bits()).chain([status]).collect()
     }
@@ -307,7 +333,7 @@ proptest! {
     fn a_vector_does_not_depend_on_the_months_around_it(rows in company(), at in 0i32..36) {
         let (catalogue, rules, month) = (Catalogue::builtin().unwrap(), TimeRules::default(), first().plus(at));
         let bits = |from: Month, to: Month| -> Vec<u32> {
-            build(&rows, from, to, &rules, &catalogue).vector(month).iter().map(|value| value.to_bits()).collect()
+            build(&rows, &peers(&rows, &rules), from, to, &rules, &catalogue).vector(month).iter().map(|value| value.to_bits()).collect()
         };
         let (alone, among) = (bits(month, month), bits(first(), last()));
         for (position, feature) in catalogue.features().iter().enumerate() {
@@ -346,8 +372,7 @@ fn establishments_stand_in_until_the_company_s_own_headcounts_are_known() {
     rows.establishments.push(head_office);
     rows.headcounts.push(Headcount { siret: siret(0), account: Text::default(), month: month.plus(-6), headcount: 15 });
     rows.company_headcounts.push(CompanyHeadcount { siren: rows.siren, month: month.plus(3), headcount: 5 });
-    let size = Size { basis: SizeBasis::Headcount, rule: SizeRule::default() };
-    let inside = |at: Month| risk::standings(&rows, at, at, &rules, size)[0].in_perimeter;
+    let inside = |at: Month| risk::standings(&rows, at, at, &rules, SIZE)[0].in_perimeter;
     assert!(inside(month), "nothing of its own file is known");
     assert!(!inside(month.plus(6)), "its own file is known, and decides");
 }
@@ -359,8 +384,8 @@ fn months_in_debt_do_not_depend_on_the_first_month_computed() {
     let mut rows = CompanyRows::empty(Siren::from_number(SIREN).unwrap());
     add(&mut rows, 0, 0, 0, 100_000, 0);
     let spell = catalogue.index_of("months_in_debt").unwrap();
-    let alone = build(&rows, last(), last(), &rules, &catalogue).vector(last())[spell];
-    assert_eq!(alone, build(&rows, first(), last(), &rules, &catalogue).vector(last())[spell]);
+    let alone = build(&rows, &PeerRates::unknown(), last(), last(), &rules, &catalogue).vector(last())[spell];
+    assert_eq!(alone, build(&rows, &PeerRates::unknown(), first(), last(), &rules, &catalogue).vector(last())[spell]);
     assert!(alone > 50.0, "{alone} months");
 }
 

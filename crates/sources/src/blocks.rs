@@ -1,6 +1,7 @@
 //! Cuts a text into blocks that hold whole records, so that several threads can parse them.
 
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::{memchr, memrchr};
 
@@ -11,6 +12,21 @@ use crate::records::{LONGEST, Records};
 /// Bytes of a block, about. A record longer than the limit makes no block.
 pub(crate) const BLOCK: usize = 2 * LONGEST;
 
+/// Memory of blocks that were parsed, for those to come.
+#[derive(Clone, Default)]
+pub(crate) struct Spent(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spent {
+    /// Gives a block back.
+    pub(crate) fn put(&self, block: Vec<u8>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(block);
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+}
+
 /// The blocks of a text.
 pub(crate) struct Blocks<R> {
     input: R,
@@ -18,6 +34,7 @@ pub(crate) struct Blocks<R> {
     size: usize,
     /// The beginning of a record, read after the end of the last block.
     rest: Vec<u8>,
+    spent: Spent,
     ended: bool,
     /// Physical lines of the blocks given.
     lines: u64,
@@ -25,32 +42,44 @@ pub(crate) struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     pub(crate) fn new(input: R, dialect: Dialect, size: usize) -> Self {
-        Self { input, dialect, size, rest: Vec::new(), ended: false, lines: 0 }
+        Self { input, dialect, size, rest: Vec::new(), spent: Spent::default(), ended: false, lines: 0 }
+    }
+
+    /// Where blocks go once they are parsed.
+    pub(crate) fn spent(&self) -> Spent {
+        self.spent.clone()
     }
 
     /// The next block: it ends where a record ends. `None` after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, FileError> {
-        let mut block = std::mem::take(&mut self.rest);
+        // What a spent block holds is written over.
+        let mut block = self.spent.take();
+        let mut filled = self.rest.len();
+        block.resize(block.len().max(filled), 0);
+        block[..filled].copy_from_slice(&self.rest);
+        self.rest.clear();
         while !self.ended {
-            self.fill(&mut block)?;
+            filled = self.fill(&mut block, filled)?;
             if self.ended {
                 break;
             }
-            if let Some(end) = self.end(&block)? {
-                self.rest = block.split_off(end);
+            if let Some(end) = self.end(&block[..filled])? {
+                self.rest.extend_from_slice(&block[end..filled]);
+                block.truncate(end);
                 self.lines += memchr::memchr_iter(b'\n', &block).count() as u64;
                 return Ok(Some(block));
             }
-            if block.len() > LONGEST {
+            if filled > LONGEST {
                 return Err(FileError::EndlessLine { line: self.lines + 1, limit: LONGEST });
             }
         }
+        block.truncate(filled);
         Ok(if block.is_empty() { None } else { Some(block) })
     }
 
-    /// Reads up to the size of a block.
-    fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<()> {
-        let mut at = block.len();
+    /// Reads up to the size of a block, after what is filled already; gives how much then is.
+    fn fill(&mut self, block: &mut Vec<u8>, filled: usize) -> io::Result<usize> {
+        let mut at = filled;
         let wanted = self.size.max(at + self.size.div_ceil(2));
         block.resize(wanted, 0);
         while at < wanted {
@@ -64,8 +93,7 @@ impl<R: Read> Blocks<R> {
                 Err(error) => return Err(error),
             }
         }
-        block.truncate(at);
-        Ok(())
+        Ok(at)
     }
 
     /// The end of the last record that a block holds whole. Without quotes that is the last line break; with quotes only

@@ -123,19 +123,19 @@ impl<'b> Records<'b> {
 
     /// Splits a record without quotes; `None` if it has one.
     fn plain(&mut self, begin: usize) -> Option<()> {
-        let (end, at, line_break) = self.line_end(begin);
-        let line = &self.block[begin..end];
-        if self.quotes && memchr(b'"', line).is_some() {
+        if self.quotes && memchr(b'"', &self.block[begin..self.line_end(begin).0]).is_some() {
             return None;
         }
-        let (fields, mut start) = (&mut self.fields, begin);
-        each_position(line, self.dialect.delimiter, |position| {
-            let end = begin + position;
-            fields.push(Field { start: start as u32, end: end as u32, unquoted: false });
+        let (fields, mut start) = (&mut self.fields, begin as u32);
+        let line_break = split(&self.block[begin..], self.dialect.delimiter, |position| {
+            let end = (begin + position) as u32;
+            fields.push(Field { start, end, unquoted: false });
             start = end + 1;
         });
-        self.push(start, end, false);
-        self.ended(begin..end, at, line_break);
+        let at = line_break.map_or(self.block.len(), |found| begin + found);
+        let end = if line_break.is_some_and(|found| found > 0) && self.block[at - 1] == b'\r' { at - 1 } else { at };
+        self.push(start as usize, end, false);
+        self.ended(begin..end, at, line_break.is_some());
         Some(())
     }
 
@@ -245,24 +245,44 @@ impl<'b> Records<'b> {
     }
 }
 
-/// Calls `found` with each position of a byte, in order. Fields are short: eight bytes are looked at together, which beats a
-/// search from one delimiter to the next.
+/// Calls `found` with each position of the delimiter in the first line of a text, in order; gives that of the line break, if
+/// there is one. Fields are short: eight bytes are looked at together, which beats a search from one delimiter to the next.
 #[inline]
-fn each_position(text: &[u8], byte: u8, mut found: impl FnMut(usize)) {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let pattern = u64::from_ne_bytes([byte; 8]);
+fn split(text: &[u8], delimiter: u8, mut found: impl FnMut(usize)) -> Option<usize> {
     let (words, rest) = text.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        // The high bit of each byte that is zero, and of no other.
-        let differs = u64::from_le_bytes(*word) ^ pattern;
-        let mut zeros = !(((differs & LOW) + LOW) | differs | LOW);
-        while zeros != 0 {
-            found(index * 8 + (zeros.trailing_zeros() / 8) as usize);
-            zeros &= zeros - 1;
+        let word = u64::from_le_bytes(*word);
+        let (mut delimiters, breaks) = (equal(word, delimiter), equal(word, b'\n'));
+        if breaks != 0 {
+            // Those before the break.
+            delimiters &= (breaks & breaks.wrapping_neg()) - 1;
+        }
+        while delimiters != 0 {
+            found(index * 8 + (delimiters.trailing_zeros() / 8) as usize);
+            delimiters &= delimiters - 1;
+        }
+        if breaks != 0 {
+            return Some(index * 8 + (breaks.trailing_zeros() / 8) as usize);
         }
     }
     let at = text.len() - rest.len();
-    rest.iter().enumerate().filter(|(_, other)| **other == byte).for_each(|(index, _)| found(at + index));
+    for (index, byte) in rest.iter().enumerate() {
+        if *byte == b'\n' {
+            return Some(at + index);
+        }
+        if *byte == delimiter {
+            found(at + index);
+        }
+    }
+    None
+}
+
+/// The high bit of each byte of a word that equals `byte`, and of no other.
+#[inline]
+const fn equal(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let differs = word ^ u64::from_ne_bytes([byte; 8]);
+    !(((differs & LOW) + LOW) | differs | LOW)
 }
 
 /// The physical line being read: where its record begins, and the ends of its content and of its break, if it has one.
@@ -329,13 +349,20 @@ mod tests {
     }
 
     #[test]
-    fn every_position_is_found() {
+    fn every_delimiter_before_the_break_is_found() {
         for length in 0..40 {
-            let text: Vec<u8> = (0..length).map(|index| [b';', b'<', b':', 0x3b ^ 0x80, 0, 0xff][(index * 7 + length) % 6]).collect();
-            let mut found = Vec::new();
-            each_position(&text, b';', |position| found.push(position));
-            let expected: Vec<usize> = (0..length).filter(|index| text[*index] == b';').collect();
-            assert_eq!(found, expected, "{text:x?}");
+            for break_at in 0..=length {
+                let byte = |index: usize| [b';', b'<', b':', 0x3b ^ 0x80, 0, 0xff, b'\r', 0x0a ^ 0x80][(index * 7 + length) % 8];
+                let mut text: Vec<u8> = (0..length).map(byte).collect();
+                if break_at < length {
+                    text[break_at] = b'\n';
+                }
+                let mut found = Vec::new();
+                let line_break = split(&text, b';', |position| found.push(position));
+                assert_eq!(line_break, (break_at < length).then_some(break_at), "{text:x?}");
+                let expected: Vec<usize> = (0..break_at).filter(|index| text[*index] == b';').collect();
+                assert_eq!(found, expected, "{text:x?}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use std::thread;
 use foldhash::quality::FixedState;
 use memchr::memchr;
 
-use crate::blocks::Blocks;
+use crate::blocks::{Blocks, Spent};
 use crate::error::{FileError, ParseError};
 use crate::fields::{Fields, Issue, decode};
 use crate::files::RowParser;
@@ -59,7 +59,10 @@ pub(crate) fn run<P: RowParser, S: Sink<P::Row>>(
     let mut parts = vec![worker.block(0, first)?];
     while alone || !worker.parser.settled() {
         match blocks.next()? {
-            Some(block) => parts.push(worker.block(parts.len(), &block)?),
+            Some(block) => {
+                parts.push(worker.block(parts.len(), &block)?);
+                blocks.spent().put(block);
+            }
             None => return worker.end().map(|report| merge([(report, parts)], lines)),
         }
     }
@@ -88,9 +91,10 @@ fn share<'env, P: RowParser, S: Sink<P::Row>>(
     let (sender, receiver) = sync_channel::<(usize, Vec<u8>)>(workers.len());
     // Gone with the last worker, so that nobody sends to nobody.
     let receiver = Arc::new(Mutex::new(receiver));
-    let failed = &AtomicBool::new(false);
+    let (failed, spent) = (&AtomicBool::new(false), blocks.spent());
+    let spent = &spent;
     thread::scope(|scope| {
-        let start = |(worker, receiver): (Worker<'env, P, S>, Arc<Mutex<_>>)| scope.spawn(move || worker.all(&receiver, failed));
+        let start = |(worker, receiver): (Worker<'env, P, S>, Arc<Mutex<_>>)| scope.spawn(move || worker.all(&receiver, spent, failed));
         let threads: Vec<_> = workers.into_iter().zip(repeat(receiver.clone())).map(start).collect();
         drop(receiver);
         let cut = || -> Result<(), FileError> {
@@ -136,7 +140,7 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
     }
 
     /// Parses blocks until there are no more.
-    fn all(mut self, blocks: &Mutex<Receiver<(usize, Vec<u8>)>>, failed: &AtomicBool) -> Result<Done, ParseError<S::Error>> {
+    fn all(mut self, blocks: &Mutex<Receiver<(usize, Vec<u8>)>>, spent: &Spent, failed: &AtomicBool) -> Result<Done, ParseError<S::Error>> {
         let mut parts = Vec::new();
         let mut work = || loop {
             let Ok((index, block)) = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
@@ -144,7 +148,10 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
                 continue;
             }
             match self.block(index, &block) {
-                Ok(part) => parts.push(part),
+                Ok(part) => {
+                    parts.push(part);
+                    spent.put(block);
+                }
                 Err(error) => {
                     // The others take what is still sent and leave it.
                     failed.store(true, Ordering::Relaxed);

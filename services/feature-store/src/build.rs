@@ -10,13 +10,13 @@ use std::sync::Arc;
 use api::features::BuildReport;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use domain::records::CompanyHeadcount;
 use domain::time_rules::TimeRules;
 use domain::{BatchKey, Month, Siren};
 use futures::TryStreamExt;
 use lake::Lake;
 use lake::tables::{DynamicWriter, PerimeterRow};
 use online_store::{Online, Published, VectorBlob, schema_number, snapshot};
+use panel::peers::PeerRates;
 use panel::perimeter::{Exclusion, Size, SizeBasis, SizeRule};
 use panel::risk;
 use panel::{Catalogue, CompanyRows};
@@ -25,6 +25,7 @@ use rayon::prelude::*;
 use crate::companies::{self, Tables};
 use crate::encode::{self, Labelled};
 use crate::error::FeatureError;
+use crate::peers::{self, Followed};
 
 /// Months that a label looks ahead (`design.md` §6).
 pub const HORIZON: i32 = 18;
@@ -51,7 +52,9 @@ impl Build<'_> {
         let started = std::time::Instant::now();
         let tables = Tables::as_of(self.lake, batch).await?;
         let perimeter = self.perimeter(batch).await?;
-        let sirens = followed(&tables, batch, &perimeter).await?;
+        let Followed { sirens, counts } = Followed::gather(&tables, batch, perimeter.size, &perimeter.large, &self.rules).await?;
+        peers::store(self.lake, batch, &counts).await?;
+        let rates = Arc::new(counts.rates());
         let last = batch.last_month();
         let schema = encode::schema(&self.catalogue);
         let mut writer = encode::table(self.lake, &self.catalogue).writer(batch)?;
@@ -67,7 +70,7 @@ impl Build<'_> {
             vectors.extend(finished.iter().map(|company| (company.panel.siren, self.blob(batch, last, company))));
             // A bucket is computed while the next one is read and the one before is written.
             let (computed, following, written) = tokio::join!(
-                self.compute(batch, bucket, &perimeter),
+                self.compute(batch, bucket, &perimeter, rates.clone()),
                 companies::load(&tables, chunks.next().unwrap_or_default()),
                 write(&mut writer, &schema, finished),
             );
@@ -105,13 +108,19 @@ impl Build<'_> {
         Ok(Perimeter { size, included, large })
     }
 
-    async fn compute(&self, batch: BatchKey, bucket: Vec<CompanyRows>, perimeter: &Perimeter) -> Result<Vec<Labelled>, FeatureError> {
+    async fn compute(
+        &self,
+        batch: BatchKey,
+        bucket: Vec<CompanyRows>,
+        perimeter: &Perimeter,
+        rates: Arc<PeerRates>,
+    ) -> Result<Vec<Labelled>, FeatureError> {
         let (catalogue, rules, from, last) = (self.catalogue.clone(), self.rules.clone(), self.from, batch.last_month());
         let included: Vec<bool> = bucket.iter().map(|company| perimeter.included.contains(&company.siren)).collect();
         let size = perimeter.size;
         let compute = move || {
             let company = |(rows, in_perimeter): (&CompanyRows, &bool)| Labelled {
-                panel: panel::build(rows, from, last, &rules, &catalogue),
+                panel: panel::build(rows, &rates, from, last, &rules, &catalogue),
                 standings: risk::standings(rows, from, last, &rules, size),
                 labels: risk::labels(rows, from, last, last, HORIZON),
                 in_perimeter: *in_perimeter,
@@ -168,30 +177,4 @@ struct Perimeter {
     included: HashSet<Siren>,
     /// Large enough today, whether something else excludes them or not.
     large: Vec<Siren>,
-}
-
-/// Companies that ever had enough employees, in order: learning on today's only would drop those that failed. When bands
-/// tell the size, those of today are all that is known.
-async fn followed(tables: &Tables, batch: BatchKey, perimeter: &Perimeter) -> Result<Vec<Siren>, FeatureError> {
-    let mut followed: HashSet<Siren> = perimeter.large.iter().copied().collect();
-    if perimeter.size.basis == SizeBasis::HeadcountBands {
-        return Ok(sorted(followed));
-    }
-    let headcounts = tables.company_headcounts();
-    if headcounts.is_empty() {
-        return Err(FeatureError::NoHeadcounts(batch));
-    }
-    let large = |row: CompanyHeadcount| {
-        if row.headcount >= perimeter.size.rule.headcount {
-            followed.insert(row.siren);
-        }
-    };
-    headcounts.each(large).await?;
-    Ok(sorted(followed))
-}
-
-fn sorted(sirens: HashSet<Siren>) -> Vec<Siren> {
-    let mut sirens: Vec<Siren> = sirens.into_iter().collect();
-    sirens.sort_unstable();
-    sirens
 }

@@ -18,17 +18,17 @@ use crate::error::FeatureError;
 /// The state of every source as of a batch, opened once: later commits do not change what a build reads. A source that was
 /// never delivered has no rows.
 pub struct Tables {
-    units: State<LegalUnit>,
-    establishments: State<Establishment>,
+    pub(crate) units: State<LegalUnit>,
+    pub(crate) establishments: State<Establishment>,
     states: State<EstablishmentState>,
     headcounts: State<Headcount>,
-    company_headcounts: State<CompanyHeadcount>,
+    pub(crate) company_headcounts: State<CompanyHeadcount>,
     contributions: State<Contribution>,
     debits: State<Debit>,
     plans: State<PaymentPlan>,
     ccsf: State<CcsfDecision>,
-    proceedings: State<ProcolEvent>,
-    notices: State<Notice>,
+    pub(crate) proceedings: State<ProcolEvent>,
+    pub(crate) notices: State<Notice>,
     consumptions: State<ShortTimeConsumption>,
     requests: State<ShortTimeRequest>,
     payment_delays: State<PaymentDelay>,
@@ -59,11 +59,6 @@ impl Tables {
             company_accounts: open(lake, batch).await?,
             bank_ratios: open(lake, batch).await?,
         })
-    }
-
-    /// Headcounts by company.
-    pub fn company_headcounts(&self) -> &State<CompanyHeadcount> {
-        &self.company_headcounts
     }
 }
 

@@ -20,6 +20,7 @@ use crate::companies::{self, Tables};
 use crate::encode;
 use crate::error::FeatureError;
 use crate::frame::Frame;
+use crate::peers;
 
 /// Companies whose rows are read together: few, because the rows of those between them are read too.
 const BUCKET: usize = 20;
@@ -55,6 +56,7 @@ impl Check<'_> {
         let sirens = self.draw(&published, companies, seed).await?;
         let offline = self.offline(published.batch, &sirens).await?;
         let tables = Tables::as_of(self.lake, published.batch).await?;
+        let rates = peers::load(self.lake, published.batch).await?;
         let mut report = ConsistencyReport {
             batch: published.batch.to_string(),
             month: published.month.to_string(),
@@ -70,7 +72,7 @@ impl Check<'_> {
             for bucket in asked.chunks(BUCKET) {
                 for rows in companies::load(&tables, bucket).await? {
                     let siren = rows.siren;
-                    let panel = panel::build(&rows, published.month, published.month, &self.rules, &self.catalogue);
+                    let panel = panel::build(&rows, &rates, published.month, published.month, &self.rules, &self.catalogue);
                     let computed = bits(&panel.vector(published.month));
                     let online = served.get(&siren).and_then(Option::as_ref).map(|blob| VectorBlob::decode(blob)).transpose()?;
                     // A company out of the perimeter has no row offline.

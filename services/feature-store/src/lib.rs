@@ -11,6 +11,7 @@ pub mod drift;
 pub mod encode;
 pub mod error;
 pub mod frame;
+pub mod peers;
 pub mod read;
 mod service;
 

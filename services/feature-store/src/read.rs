@@ -23,6 +23,7 @@ use crate::drift::{Sample, psi};
 use crate::encode;
 use crate::error::FeatureError;
 use crate::frame::{self, Format, Frame};
+use crate::peers;
 
 /// First month of a history.
 const HISTORY_FROM: Month = match Month::new(2014, 1) {
@@ -79,7 +80,8 @@ impl Reader<'_> {
             return Err(FeatureError::MonthOutOfRange(month, batch));
         }
         let rows = self.company(siren, batch).await?;
-        let panel = panel::build(&rows, month, month, &self.rules, &self.catalogue);
+        let rates = peers::load(self.lake, batch).await?;
+        let panel = panel::build(&rows, &rates, month, month, &self.rules, &self.catalogue);
         Ok(FeatureVector {
             siren: siren.to_string(),
             status: FeatureStatus::Present.into(),

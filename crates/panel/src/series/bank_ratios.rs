@@ -124,7 +124,7 @@ mod tests {
         let mut rows = CompanyRows::empty(Siren::parse(b"732829320").unwrap());
         rows.company_accounts.push(accounts("2019-12-31"));
         let window = Window::new("2020-08".parse().unwrap(), "2023-01".parse().unwrap());
-        let compute = |rows: &CompanyRows| BaseSeries::compute(rows, window, &TimeRules::default());
+        let compute = |rows: &CompanyRows| BaseSeries::compute(rows, window, &TimeRules::default(), &crate::peers::PeerRates::unknown());
         let base = compute(&rows);
         let september = window.index("2020-09".parse().unwrap()).unwrap();
         let at = |base: &BaseSeries, month: usize| SERIES.map(|series| base.get(series)[month]);

@@ -5,6 +5,7 @@ use domain::time_rules::ALWAYS_KNOWN;
 use domain::{Department, Month, NaiveDate, Siret};
 
 use super::{BaseSeries, Series};
+use crate::peers::division;
 use crate::rows::CompanyRows;
 use crate::window::Window;
 
@@ -17,24 +18,24 @@ pub(super) fn fill(rows: &CompanyRows, base: &mut BaseSeries) {
             if age >= 0 { age.into() } else { f64::NAN }
         });
     }
-    let division = unit.and_then(|unit| unit.naf).filter(|naf| naf.section().is_some()).map(|naf| f64::from(naf.division()));
+    let division = unit.and_then(division).map(f64::from);
     base.set(Series::NafDivision, |_| division.unwrap_or(f64::NAN));
     let form = unit.and_then(|unit| unit.legal_category).map(|category| f64::from(category.form()));
     base.set(Series::LegalForm, |_| form.unwrap_or(f64::NAN));
-    let department = first_department(rows, window);
-    base.set(Series::Department, |month| department.filter(|(known, _)| *known <= month).map_or(f64::NAN, |(_, number)| number));
+    let position = |department| Department::all().position(|other| other == department);
+    if let Some((known, position)) = first_department(rows, window).and_then(|(known, department)| Some((known, position(department)?))) {
+        base.set(Series::Department, |month| if known <= month { position as f64 } else { f64::NAN });
+    }
     let open = open_establishments(rows, window);
     base.set(Series::OpenEstablishments, |month| open[month].map_or(f64::NAN, f64::from));
     moves(rows, base);
 }
 
-/// Position of the department of the first establishment, in the order of their codes, and the month from which it is
-/// known. The first one and not the head office: where the latter is today may be a later fact than the month computed.
-fn first_department(rows: &CompanyRows, window: Window) -> Option<(usize, f64)> {
+/// The department of the first establishment, and the month from which it is known. The first one and not the head office: where the latter is today may be a later fact than the month computed.
+pub(super) fn first_department(rows: &CompanyRows, window: Window) -> Option<(usize, Department)> {
     let located = rows.establishments.iter().filter_map(|row| Some((row.created.unwrap_or(ALWAYS_KNOWN), row.siret, row.department?)));
     let (created, _, department) = located.min()?;
-    let position = Department::all().position(|other| other == department)?;
-    Some((window.known(created)?, position as f64))
+    Some((window.known(created)?, department))
 }
 
 /// Establishments that open and close in each month: the states that change, but the first when it is an open one without

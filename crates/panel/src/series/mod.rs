@@ -9,6 +9,7 @@ mod contributions;
 mod debts;
 mod headcount;
 mod identity;
+mod peers;
 mod per_employee;
 mod plans;
 mod short_time;
@@ -17,6 +18,7 @@ mod suppliers;
 use domain::Month;
 use domain::time_rules::TimeRules;
 
+use crate::peers::PeerRates;
 use crate::rows::CompanyRows;
 use crate::window::Window;
 
@@ -220,6 +222,10 @@ series! {
     ClosedEstablishments = "closed_establishments",
     /// Department of the first establishment, a category.
     Department = "department",
+    /// Companies of the sector that entered a proceeding within a year, per hundred.
+    SectorRate = "sector_rate",
+    /// Companies of the department that entered a proceeding within a year, per hundred.
+    DepartmentRate = "department_rate",
 }
 
 /// The base series of a company over a window, one array a series.
@@ -230,7 +236,7 @@ pub struct BaseSeries {
 
 impl BaseSeries {
     /// Computes all series.
-    pub fn compute(rows: &CompanyRows, window: Window, rules: &TimeRules) -> Self {
+    pub fn compute(rows: &CompanyRows, window: Window, rules: &TimeRules, peers: &PeerRates) -> Self {
         let mut base = Self { window, values: vec![f64::NAN; Series::ALL.len() * window.len] };
         debts::fill(rows, &mut base);
         contributions::fill(rows, rules, &mut base);
@@ -241,6 +247,7 @@ impl BaseSeries {
         bank_ratios::fill(rows, rules, &mut base);
         plans::fill(rows, &mut base);
         identity::fill(rows, &mut base);
+        peers::fill(rows, peers, &mut base);
         per_employee::fill(&mut base);
         base
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use domain::{AlertLevel, BatchKey, Department, Region, Siren};
 
 use super::Profile;
@@ -110,4 +110,41 @@ pub struct Up {
     /// Address of /healthz, /readyz and /metrics [default: that of the configuration, a free port without].
     #[arg(long)]
     pub admin: Option<SocketAddr>,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: sf --server http://127.0.0.1:7000 load features --rate 2000 --companies 1 --seconds 30
+
+Requests are sent when they are due, whether or not earlier ones are answered; a latency counts from when its request was due.")]
+pub struct Load {
+    /// What is asked for.
+    pub what: LoadTarget,
+    /// Requests a second.
+    #[arg(long, default_value_t = 100.0, value_parser = rate)]
+    pub rate: f64,
+    /// For how long.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub seconds: u32,
+    /// Companies in each request.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub companies: u32,
+    /// Companies are drawn from the perimeter of this batch; the latest otherwise.
+    #[arg(long)]
+    pub batch: Option<BatchKey>,
+}
+
+/// What `load` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoadTarget {
+    /// Vectors of features.
+    Features,
+    /// Scores.
+    Scores,
+}
+
+/// A rate that a clock can keep.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| (0.01..=1e6).contains(rate));
+    rate.ok_or_else(|| "a number of requests a second is expected, from 0.01 to 1000000".to_owned())
 }

@@ -12,7 +12,7 @@ use crate::servers::Servers;
 
 pub use delivery::{Batches, Datagen, Ingest, Parse, Perimeter};
 pub use learning::{Features, ModelKind, Models, Protocol, Train};
-pub use lists::{Lists, Run, Score, Selection, Up};
+pub use lists::{Lists, Load, LoadTarget, Run, Score, Selection, Up};
 
 /// Shown under `sf --help`.
 const EXAMPLES: &str = "\
@@ -94,6 +94,8 @@ pub enum Verb {
     Run(Run),
     /// Serve all services in this process.
     Up(Up),
+    /// Send requests at a fixed rate and say how long answers take.
+    Load(Load),
     /// Check that everything is in place.
     Doctor,
 }
@@ -154,6 +156,8 @@ mod tests {
             "sf score",
             "sf score 12",
             "sf lists show latest --limit 0",
+            "sf load features --rate 0",
+            "sf load lists",
             "sf train --batch 2511 --protocol kfold",
             "sf train --frame f.parquet --entity e",
             "sf train --batch 2511 --label y",

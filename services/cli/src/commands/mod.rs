@@ -5,6 +5,7 @@ mod doctor;
 mod features;
 mod ingest;
 mod lists;
+mod load;
 mod local;
 mod models;
 mod run;
@@ -76,6 +77,7 @@ async fn verb(session: &Session, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Score(score) => score::score(session, score).await?,
         Verb::Lists(lists) => lists::lists(session, lists).await?,
         Verb::Run(run) => run::run(session, &run).await?,
+        Verb::Load(load) => load::load(session, &load).await?,
         Verb::Doctor => return doctor::doctor(session, session.config.as_ref()).await,
         Verb::Datagen(_) | Verb::Parse(_) | Verb::Up(_) => {}
     }

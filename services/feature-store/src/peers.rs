@@ -1,0 +1,100 @@
+//! Who is followed, and how often their peers enter proceedings: what a build must know of all companies before it computes
+//! the vectors of any.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::records::Notice;
+use domain::time_rules::TimeRules;
+use domain::{BatchKey, Siren, bodacc};
+use futures::TryStreamExt;
+use lake::Lake;
+use lake::tables::PeerRow;
+use panel::peers::{Count, Member, Peer, PeerCounts, PeerRates};
+use panel::perimeter::{Size, SizeBasis};
+
+use crate::companies::Tables;
+use crate::error::FeatureError;
+
+/// The companies followed, in order, and their counts by group. Memory while it is made: about a hundred bytes a company.
+pub struct Followed {
+    /// Companies that ever had enough employees: learning on today's only would drop those that failed. When bands tell the
+    /// size, those of today are all that is known.
+    pub sirens: Vec<Siren>,
+    /// How many of each group were at risk and entered proceedings.
+    pub counts: PeerCounts,
+}
+
+impl Followed {
+    /// Looks through the tables; `large` are the companies large enough today.
+    pub async fn gather(tables: &Tables, batch: BatchKey, size: Size, large: &[Siren], rules: &TimeRules) -> Result<Self, FeatureError> {
+        let mut members: BTreeMap<Siren, Member> = large.iter().map(|siren| (*siren, Member::default())).collect();
+        if size.basis != SizeBasis::HeadcountBands {
+            if tables.company_headcounts.is_empty() {
+                return Err(FeatureError::NoHeadcounts(batch));
+            }
+            let take = |row: domain::records::CompanyHeadcount| {
+                if row.headcount >= size.rule.headcount {
+                    members.entry(row.siren).or_default().headcount(&row, size.rule);
+                }
+            };
+            tables.company_headcounts.each(take).await?;
+        }
+        tables.units.each(|row| with(&mut members, row.siren, |member| member.legal_unit(&row, size.rule))).await?;
+        tables.establishments.each(|row| with(&mut members, row.siret.siren(), |member| member.establishment(&row))).await?;
+        proceedings(tables, &mut members).await?;
+        let mut counts = PeerCounts::new(batch.last_month());
+        for member in members.values() {
+            counts.add(member, rules, size);
+        }
+        Ok(Self { sirens: members.into_keys().collect(), counts })
+    }
+}
+
+/// Does something with a company that is followed.
+fn with(members: &mut BTreeMap<Siren, Member>, siren: Siren, take: impl FnOnce(&mut Member)) {
+    if let Some(member) = members.get_mut(&siren) {
+        take(member);
+    }
+}
+
+async fn proceedings(tables: &Tables, members: &mut BTreeMap<Siren, Member>) -> Result<(), FeatureError> {
+    if !tables.proceedings.is_empty() {
+        return Ok(tables.proceedings.each(|row| with(members, row.siren, |member| member.proceedings([row]))).await?);
+    }
+    let mut notices: HashMap<Siren, Vec<Notice>> = HashMap::new();
+    let take = |row: Notice| {
+        if members.contains_key(&row.siren) {
+            notices.entry(row.siren).or_default().push(row);
+        }
+    };
+    tables.notices.each(take).await?;
+    for (siren, notices) in notices {
+        with(members, siren, |member| member.proceedings(bodacc::events(&notices)));
+    }
+    Ok(())
+}
+
+/// Stores the counts of a batch, so that a vector can be computed for one company alone.
+pub async fn store(lake: &Lake, batch: BatchKey, counts: &PeerCounts) -> Result<(), FeatureError> {
+    let row = |(peer, month, count): (Peer, _, Count)| PeerRow { peer: peer.code(), month, at_risk: count.at_risk, entered: count.entered };
+    let mut writer = lake.table::<PeerRow>().writer(batch);
+    writer.write(counts.rows().map(row).collect()).await?;
+    writer.commit().await?;
+    Ok(())
+}
+
+/// The rates of a batch, as its build counted them.
+pub async fn load(lake: &Lake, batch: BatchKey) -> Result<PeerRates, FeatureError> {
+    let rows: Vec<PeerRow> = lake.table::<PeerRow>().scan(batch, None).await?.try_concat().await?;
+    if rows.is_empty() {
+        return Err(FeatureError::NotBuilt(batch));
+    }
+    let mut counts = PeerCounts::new(batch.last_month());
+    for row in rows {
+        // A group that another version counted is nobody's.
+        if let Some(peer) = Peer::from_code(&row.peer) {
+            counts.set(peer, row.month, Count { at_risk: row.at_risk, entered: row.entered });
+        }
+    }
+    Ok(counts.rates())
+}
