@@ -91,11 +91,12 @@ class Bench:
             runs = [run for run in runs if run["p99_ms"] <= allowed]
             return min(runs, key=lambda run: run["p99_ms"]) if runs else None
 
-        low, best = 0, None
+        first, low, best = rate, 0, None
         while run := good(rate):
             low, best, rate = rate, run, rate * 2
         high = rate
-        while high - low > max(low, high) / 20:
+        # A limit that a hundredth of where the search began does not keep is not kept at all.
+        while high - low > high / 20 and high > first / 100:
             rate = (low + high) / 2
             if run := good(rate):
                 low, best = rate, run

@@ -5,7 +5,8 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::{ClusterClientBuilder, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
-use redis::{Client, Cmd, Pipeline, RedisFuture, Value};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Cmd, IntoConnectionInfo, Pipeline, RedisFuture, Value};
 
 use crate::error::OnlineError;
 
@@ -29,7 +30,7 @@ impl Link {
             let (login, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
             let at = if login.is_empty() { "" } else { "@" };
             let nodes: Vec<String> = hosts.split(',').map(|host| format!("{scheme}://{login}{at}{host}")).collect();
-            let client = ClusterClientBuilder::new(nodes).retries(2).max_retry_wait(200).build()?;
+            let client = ClusterClientBuilder::new(nodes).retries(2).max_retry_wait(200).tcp_settings(at_once()).build()?;
             let config = ClusterConfig::new().set_connection_timeout(CONNECT).set_response_timeout(ANSWER);
             return Ok(Self::Cluster(client.get_pending_async_connection_with_config(config)));
         }
@@ -38,13 +39,19 @@ impl Link {
             .set_response_timeout(Some(ANSWER))
             .set_number_of_retries(1)
             .set_max_delay(Duration::from_millis(200));
-        Ok(Self::One(ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?))
+        let server = url.into_connection_info()?.set_tcp_settings(at_once());
+        Ok(Self::One(ConnectionManager::new_lazy_with_config(Client::open(server)?, config)?))
     }
 
     /// Whether keys are spread over several servers.
     pub(crate) const fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
+}
+
+/// A request leaves at once, even if the answer to the one before is awaited.
+fn at_once() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
 }
 
 impl ConnectionLike for Link {
