@@ -240,6 +240,7 @@ pub struct Catalogue {
     groups: Vec<Group>,
     features: Vec<Feature>,
     index: HashMap<String, usize>,
+    schema_hash: String,
 }
 
 impl Catalogue {
@@ -250,7 +251,7 @@ impl Catalogue {
 
     /// Reads a catalogue, a text a group; refuses unknown series and operations, and names given twice.
     pub fn parse(groups: &[&str]) -> Result<Self, CatalogueError> {
-        let mut catalogue = Self { groups: Vec::new(), features: Vec::new(), index: HashMap::new() };
+        let mut catalogue = Self { groups: Vec::new(), features: Vec::new(), index: HashMap::new(), schema_hash: String::new() };
         for text in groups {
             let document: Document = toml::from_str(text)?;
             for (series, entry) in document.series.iter().flat_map(|series| series.features.iter().map(move |entry| (series, entry))) {
@@ -263,6 +264,7 @@ impl Catalogue {
             }
             catalogue.groups.push(Group { name: document.name, label_fr: document.label_fr });
         }
+        catalogue.schema_hash = schema_hash(&catalogue.features);
         Ok(catalogue)
     }
 
@@ -287,15 +289,8 @@ impl Catalogue {
     }
 
     /// Hash of what a vector means: names, series, operations and their order. Sixteen hexadecimal digits.
-    pub fn schema_hash(&self) -> String {
-        // FNV-1a: stable between versions of the program and of its libraries, which the standard hasher is not.
-        let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        for feature in &self.features {
-            let Recipe { series, operation, months } = feature.recipe;
-            let text = format!("{}|{}|{operation:?}|{months}\n", feature.name, series.name());
-            hash = text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        }
-        format!("{hash:016x}")
+    pub fn schema_hash(&self) -> &str {
+        &self.schema_hash
     }
 
     /// Months before the first one computed that the operations read.
@@ -307,6 +302,17 @@ impl Catalogue {
     pub(crate) fn recipes(&self) -> impl Iterator<Item = Recipe> {
         self.features.iter().map(|feature| feature.recipe)
     }
+}
+
+fn schema_hash(features: &[Feature]) -> String {
+    // FNV-1a: stable between versions of the program and of its libraries, which the standard hasher is not.
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for feature in features {
+        let Recipe { series, operation, months } = feature.recipe;
+        let text = format!("{}|{}|{operation:?}|{months}\n", feature.name, series.name());
+        hash = text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+    format!("{hash:016x}")
 }
 
 #[cfg(test)]
@@ -356,9 +362,10 @@ mod tests {
     fn the_hash_follows_meaning_only() {
         let with = |from: &str, to: &str| {
             let texts = BUILTIN.map(|text| text.replace(from, to));
-            Catalogue::parse(&texts.each_ref().map(String::as_str)).unwrap().schema_hash()
+            Catalogue::parse(&texts.each_ref().map(String::as_str)).unwrap().schema_hash().to_owned()
         };
-        let hash = Catalogue::builtin().unwrap().schema_hash();
+        let builtin = Catalogue::builtin().unwrap();
+        let hash = builtin.schema_hash();
         assert_eq!(with("label_fr = \"Dette", "label_fr = \"La dette"), hash);
         assert_ne!(with("months = 12", "months = 11"), hash);
     }

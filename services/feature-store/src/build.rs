@@ -85,7 +85,7 @@ impl Build<'_> {
             companies: published.companies,
             vectors: rows,
             features: self.catalogue.features().len() as u64,
-            schema_hash: self.catalogue.schema_hash(),
+            schema_hash: self.catalogue.schema_hash().to_owned(),
             month: last.to_string(),
             generation: published.generation,
             seconds: started.elapsed().as_secs_f64(),
@@ -133,7 +133,7 @@ impl Build<'_> {
     /// The latest vector of a company.
     fn blob(&self, batch: BatchKey, month: Month, company: &Labelled) -> Bytes {
         VectorBlob {
-            schema_hash: schema_number(&self.catalogue.schema_hash()),
+            schema_hash: schema_number(self.catalogue.schema_hash()),
             batch,
             month,
             status: company.status(company.standings.len() - 1) as u8,
@@ -153,7 +153,7 @@ impl Build<'_> {
         let companies = vectors.len() as u64;
         let generation = snapshot::write(self.lake, batch, &vectors).await?;
         self.online.publish(&generation, &vectors).await?;
-        let published = Published { generation, batch, month, schema_hash: self.catalogue.schema_hash(), companies, features_version };
+        let published = Published { generation, batch, month, schema_hash: self.catalogue.schema_hash().to_owned(), companies, features_version };
         published.point(self.lake).await?;
         Ok(published)
     }

@@ -109,7 +109,7 @@ impl Features {
         Ok(BatchGetFeaturesResponse {
             vectors: sirens.iter().zip(fetched.blobs).map(vector).collect::<Result<_, _>>()?,
             names: wanted.iter().map(|position| self.catalogue.features()[*position].name.clone()).collect(),
-            schema_hash: self.catalogue.schema_hash(),
+            schema_hash: self.catalogue.schema_hash().to_owned(),
             stale: fetched.stale,
         })
     }
@@ -137,7 +137,7 @@ impl FeatureService for Features {
             label_fr: feature.label_fr.clone(),
             categorical: feature.is_categorical(),
         });
-        Ok(Response::new(ListFeaturesResponse { features: features.collect(), schema_hash: self.catalogue.schema_hash() }))
+        Ok(Response::new(ListFeaturesResponse { features: features.collect(), schema_hash: self.catalogue.schema_hash().to_owned() }))
     }
 
     async fn build_features(&self, request: Request<BuildFeaturesRequest>) -> Result<Response<Operation>, Status> {

@@ -74,7 +74,7 @@ impl Champion {
         if text_digest(&text) != manifest.text_sha256 {
             return Err(ScoringError::document(path("model.txt"), "its digest is not the one of model.json"));
         }
-        let found = catalogue.schema_hash();
+        let found = catalogue.schema_hash().to_owned();
         if manifest.schema_hash != found {
             return Err(ScoringError::SchemaMismatch { model: id.to_owned(), wanted: manifest.schema_hash, found });
         }

@@ -117,7 +117,7 @@ impl Training<'_> {
             protocol: protocol.name().to_owned(),
             batch: batch.to_string(),
             features_version,
-            schema_hash: self.catalogue.schema_hash(),
+            schema_hash: self.catalogue.schema_hash().to_owned(),
             features: self.catalogue.features().iter().map(|feature| feature.name.clone()).collect(),
             params: candidate.params.clone(),
             trees: trees::Model::from_text(text.clone())?.trees(),

@@ -99,7 +99,7 @@ fn entry(
 
 /// Refuses vectors that the champion cannot read.
 fn check(published: &Published, champion: &Champion) -> Result<(), ScoringError> {
-    let wanted = champion.catalogue().schema_hash();
+    let wanted = champion.catalogue().schema_hash().to_owned();
     if published.schema_hash == wanted {
         Ok(())
     } else {
