@@ -4,8 +4,8 @@ Usage: bench_online.py SF DELIVERY WORK COMPANIES
 
 The features of an invented delivery are built into a Redis of its own; `sf up` serves them on the first core, and `sf load`
 asks for companies at random from the second, where Redis is too. The load is an open loop: requests are sent when due, and a
-latency counts from then. For requests of 1 and of 100 companies: latencies at a tenth of the largest rate, then the largest
-rate with a 99th percentile of at most 1 ms (10 ms for 100 companies) and no error. The baseline is Redis alone, asked for
+latency counts from then. For requests of 1 and of 100 companies: the largest rate with a 99th percentile of at most 1 or 5 ms (10 ms
+for 100 companies) and no error, and the latencies at a tenth of it. The baseline is Redis alone, asked for
 values of the same size by redis-benchmark on the same core.
 """
 
@@ -21,7 +21,9 @@ from pathlib import Path
 BATCH = "2511"
 SECONDS = 6
 # Companies in a request, the 99th percentile allowed (ms), where the search begins (requests a second).
-CASES = ((1, 1.0, 500), (1, 5.0, 1_000), (100, 10.0, 25))
+CASES = ((1, 1.0, 500), (1, 5.0, 2_000), (100, 10.0, 100))
+# Where the search ends (requests a second).
+MOST = 20_000
 
 
 def free_ports(count):
@@ -86,17 +88,19 @@ class Bench:
     def largest(self, companies, allowed, rate):
         """The largest rate that keeps within the limit, to a twentieth, and its report."""
         def good(rate):
-            # The better of two: a machine that is shared has hiccups of its own.
-            runs = [run for run in (self.load(companies, rate), self.load(companies, rate)) if run["errors"] == 0]
-            runs = [run for run in runs if run["p99_ms"] <= allowed]
-            return min(runs, key=lambda run: run["p99_ms"]) if runs else None
+            # The best of three: a machine that is shared has hiccups of its own.
+            runs = [run for run in (self.load(companies, rate) for _ in range(3)) if run["errors"] == 0]
+            run = min(runs, key=lambda run: run["p99_ms"], default=None)
+            return run if run and run["p99_ms"] <= allowed else None
 
-        first, low, best = rate, 0, None
-        while run := good(rate):
-            low, best, rate = rate, run, rate * 2
+        # Upwards until it is too much. A low rate may fail where a higher one does not: cores that sleep wake up late.
+        low, best = 0, None
+        while (run := good(rate)) or best is None and rate < MOST:
+            if run:
+                low, best = rate, run
+            rate *= 2
         high = rate
-        # A limit that a hundredth of where the search began does not keep is not kept at all.
-        while high - low > high / 20 and high > first / 100:
+        while best and high - low > high / 20:
             rate = (low + high) / 2
             if run := good(rate):
                 low, best = rate, run
@@ -140,7 +144,7 @@ def main():
         for size, allowed, rate in CASES:
             best = bench.largest(size, allowed, rate)
             if best is None:
-                print(f"{size:>9}{allowed:>10.0f} ms  not kept at {rate} requests a second", flush=True)
+                print(f"{size:>9}{allowed:>10.0f} ms  kept at no rate from {rate} requests a second on", flush=True)
                 continue
             calm = bench.load(size, best["rate"] / 10)
             print(

@@ -9,6 +9,7 @@ mod build;
 pub mod catalogue;
 pub mod guide;
 pub mod history;
+pub mod legacy;
 mod operation;
 pub mod peers;
 pub mod perimeter;

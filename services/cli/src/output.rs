@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// A result: rows for tables and CSV, a document for JSON.
 pub struct Output {
     /// Names of the columns. Those that start with `#` hold numbers.
-    pub header: Vec<&'static str>,
+    pub header: Vec<String>,
     /// Rows.
     pub rows: Vec<Vec<String>>,
     /// The same for programs.
@@ -23,8 +23,8 @@ pub struct Output {
 
 impl Output {
     /// Rows with their document.
-    pub fn new(header: &[&'static str], rows: Vec<Vec<String>>, json: Value) -> Self {
-        Self { header: header.to_vec(), rows, json, notes: Vec::new() }
+    pub fn new(header: &[&str], rows: Vec<Vec<String>>, json: Value) -> Self {
+        Self { header: header.iter().map(|name| (*name).to_owned()).collect(), rows, json, notes: Vec::new() }
     }
 
     /// The same with a note.

@@ -153,7 +153,8 @@ impl Build<'_> {
         let companies = vectors.len() as u64;
         let generation = snapshot::write(self.lake, batch, &vectors).await?;
         self.online.publish(&generation, &vectors).await?;
-        let published = Published { generation, batch, month, schema_hash: self.catalogue.schema_hash().to_owned(), companies, features_version };
+        let published =
+            Published { generation, batch, month, schema_hash: self.catalogue.schema_hash().to_owned(), companies, features_version };
         published.point(self.lake).await?;
         Ok(published)
     }

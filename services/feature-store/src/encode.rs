@@ -110,8 +110,18 @@ pub fn encode(schema: &SchemaRef, companies: &[Labelled]) -> Result<RecordBatch,
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
+/// 1970-01-01, from which Arrow counts days.
+const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(1970, 1, 1) {
+    Some(day) => day,
+    None => unreachable!(),
+};
+
 /// Days from 1970-01-01 to the first day of a month, as Arrow stores dates.
 pub fn days(month: Month) -> i32 {
-    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default();
-    (month.first_day() - epoch).num_days() as i32
+    (month.first_day() - EPOCH).num_days() as i32
+}
+
+/// The month of a day that Arrow stores.
+pub fn month(days: i32) -> Option<Month> {
+    EPOCH.checked_add_signed(chrono::Duration::days(i64::from(days))).map(Month::of)
 }

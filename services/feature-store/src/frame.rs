@@ -20,7 +20,7 @@ use crate::encode::{self, column};
 use crate::error::FeatureError;
 
 /// Columns that a frame always has.
-const FIXED: [&str; 4] = ["siren", "month", "risk", "label"];
+pub(crate) const FIXED: [&str; 4] = ["siren", "month", "risk", "label"];
 /// Bytes of a row group of a Parquet file, in memory.
 const ROW_GROUP: usize = 16 * 1024 * 1024;
 

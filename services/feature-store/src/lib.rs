@@ -11,6 +11,7 @@ pub mod drift;
 pub mod encode;
 pub mod error;
 pub mod frame;
+pub mod legacy;
 pub mod peers;
 pub mod read;
 mod service;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub from_month: Month,
     /// When rows become known; the same as ingestion's.
     pub time_rules: TimeRules,
+    /// Months after which a vector is marked too old to be scored: its month against today's. Never when absent.
+    pub max_age_months: Option<u16>,
 }
 
 impl Default for Settings {
@@ -62,7 +65,7 @@ impl Default for Settings {
             Some(month) => month,
             None => unreachable!(),
         };
-        Self { from_month: FROM, time_rules: TimeRules::default() }
+        Self { from_month: FROM, time_rules: TimeRules::default(), max_age_months: None }
     }
 }
 
@@ -83,6 +86,7 @@ impl Service for FeatureStoreProcess {
             online: online.clone(),
             catalogue: catalogue.clone(),
             rules: settings.time_rules.clone(),
+            max_age_months: settings.max_age_months,
         };
         let (lake, store, features, rules) = (context.lake.clone(), online.clone(), catalogue.clone(), settings.time_rules.clone());
         context.jobs.register(CHECK_CONSISTENCY, move |request: CheckConsistencyRequest, progress: JobProgress| {

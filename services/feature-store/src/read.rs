@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use api::features::{CompanyHistory, Drift, FeatureDrift, FeatureStatus, FeatureVector, Freshness, Series, SourceFreshness};
-use arrow::array::AsArray;
-use arrow::datatypes::Date32Type;
+use api::features::{
+    Basis as ApiBasis, CompanyHistory, Drift, FeatureDrift, FeatureStatus, FeatureVector, Freshness, GetDriftRequest, Series,
+    SourceFreshness,
+};
 use bytes::Bytes;
 use domain::records::{
     Accounts, BankRatios, CcsfDecision, CompanyAccounts, CompanyHeadcount, Contribution, Debit, Establishment, EstablishmentState,
@@ -16,13 +17,16 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use lake::tables::{DynamicTable, Stored};
 use lake::{Columnar, Lake};
-use panel::{Catalogue, CompanyRows, history};
+use panel::history::{self, Basis};
+use panel::legacy::View;
+use panel::{Catalogue, CompanyRows};
 
 use crate::companies::{self, Tables};
 use crate::drift::{Sample, psi};
 use crate::encode;
 use crate::error::FeatureError;
 use crate::frame::{self, Format, Frame};
+use crate::legacy::Legacy;
 use crate::peers;
 
 /// First month of a history.
@@ -30,6 +34,9 @@ const HISTORY_FROM: Month = match Month::new(2014, 1) {
     Some(month) => month,
     None => unreachable!(),
 };
+
+/// Rows that a comparison of several months is made of, about.
+const COMPARED: u64 = 200_000;
 
 /// Reads what builds wrote, and computes what they did not.
 pub struct Reader<'a> {
@@ -114,25 +121,36 @@ impl Reader<'_> {
                     unit: series.unit.into(),
                     label_fr: series.label_fr.into(),
                     values: series.values,
+                    basis: series.basis.into_iter().map(|basis| api_basis(basis).into()).collect(),
                 })
                 .collect(),
             procol: history.procol.iter().map(|state| state.map(ProcolState::label_fr).unwrap_or_default().to_owned()).collect(),
         })
     }
 
-    /// The bytes of a frame of a batch, as they are read.
+    /// The bytes of a frame of a batch, as they are read; of `legacy`, with the inputs of a published model.
     pub async fn export(
         &self,
         batch: &str,
-        frame: Frame,
+        mut frame: Frame,
+        legacy: Option<View>,
         format: Format,
     ) -> Result<BoxStream<'static, Result<Bytes, FeatureError>>, FeatureError> {
         let (batch, table) = (self.batch(batch).await?, self.table());
         if !table.batches().await?.contains(&batch) {
             return Err(FeatureError::NotBuilt(batch));
         }
-        let schema = frame.schema(&encode::schema(&self.catalogue))?;
-        frame::write(frame.scan(&table, batch, schema.clone()).await?, &schema, format)
+        let all = encode::schema(&self.catalogue);
+        let Some(view) = legacy else {
+            let schema = frame.schema(&all)?;
+            return frame::write(frame.scan(&table, batch, schema.clone()).await?, &schema, format);
+        };
+        let tables = Tables::as_of(self.lake, batch).await?;
+        let names = frame.features.replace(Vec::new()).unwrap_or_default();
+        let legacy = Legacy { tables, view, names, from: frame.from.unwrap_or(HISTORY_FROM), last: batch.last_month() };
+        let (fixed, schema) = (frame.schema(&all)?, legacy.schema(&all));
+        let rows = frame.scan(&table, batch, fixed.clone()).await?;
+        frame::write(legacy.add(rows, fixed, schema.clone()), &schema, format)
     }
 
     /// How far each source reaches as of a batch.
@@ -148,17 +166,21 @@ impl Reader<'_> {
         Ok(Freshness { sources })
     }
 
-    /// How the latest month of a batch differs from an earlier one, feature by feature.
-    pub async fn drift(&self, batch: &str, reference: &str) -> Result<Drift, FeatureError> {
-        let batch = self.batch(batch).await?;
+    /// How the latest month of a batch differs from earlier ones, feature by feature: companies at risk, of all or an evenly
+    /// drawn part of the rows.
+    pub async fn drift(&self, request: &GetDriftRequest) -> Result<Drift, FeatureError> {
+        let batch = self.batch(&request.batch).await?;
         let month = batch.last_month();
-        let reference = match reference {
-            "" => month.plus(-12),
-            text => text.parse().map_err(|error| FeatureError::argument("reference_month", error))?,
+        let read = |text: &str, field: &'static str, otherwise: Month| match text {
+            "" => Ok(otherwise),
+            text => text.parse().map_err(|error| FeatureError::argument(field, error)),
         };
-        let (now, then) = (self.columns(batch, month).await?, self.columns(batch, reference).await?);
+        let from = read(&request.reference_month, "reference_month", month.plus(-12))?;
+        let to = read(&request.reference_to_month, "reference_to_month", from)?;
+        let reference = if request.reference_batch.is_empty() { batch } else { self.batch(&request.reference_batch).await? };
+        let (now, then) = (self.columns(batch, month, month).await?, self.columns(reference, from, to).await?);
         if then.first().is_none_or(Vec::is_empty) {
-            return Err(FeatureError::MonthOutOfRange(reference, batch));
+            return Err(FeatureError::MonthOutOfRange(from, reference));
         }
         let features = self.catalogue.features().iter().zip(now.iter().zip(&then)).map(|(feature, (now, then))| {
             let (now, then) = (Sample(now), Sample(then));
@@ -171,22 +193,40 @@ impl Reader<'_> {
                 reference_mean: then.mean(),
             }
         });
-        Ok(Drift { month: month.to_string(), reference_month: reference.to_string(), features: features.collect() })
+        Ok(Drift {
+            month: month.to_string(),
+            reference_month: from.to_string(),
+            reference_to_month: to.to_string(),
+            reference_batch: reference.to_string(),
+            features: features.collect(),
+        })
     }
 
-    /// The values of each feature at a month.
-    async fn columns(&self, batch: BatchKey, month: Month) -> Result<Vec<Vec<f32>>, FeatureError> {
-        let day = encode::days(month);
+    /// The values of each feature over some months, of companies at risk. Of more rows than [`COMPARED`], every so many.
+    async fn columns(&self, batch: BatchKey, from: Month, to: Month) -> Result<Vec<Vec<f32>>, FeatureError> {
+        let (table, schema) = (self.table(), encode::schema(&self.catalogue));
+        let frame = Frame { from: Some(from), to: Some(to), at_risk: true, ..Frame::default() };
+        // Of all months together one row in so many would be compared.
+        let step = if from == to { 1 } else { usize::try_from(table.count(batch).await? / COMPARED).unwrap_or(usize::MAX).max(1) };
         let mut columns: Vec<Vec<f32>> = vec![Vec::new(); self.catalogue.features().len()];
-        let mut scan = self.table().scan(batch, None, None).await?;
+        let (mut scan, mut seen) = (frame.scan(&table, batch, schema).await?, 0);
         while let Some(rows) = scan.try_next().await? {
-            let months = encode::column(&rows, "month")?.as_primitive::<Date32Type>();
+            let first = (step - seen % step) % step;
             for (stored, values) in encode::columns(&rows, &self.catalogue)?.into_iter().zip(&mut columns) {
-                let wanted = (0..rows.num_rows()).filter(|row| months.value(*row) == day);
-                values.extend(wanted.map(|row| encode::value(stored, row)));
+                values.extend((first..rows.num_rows()).step_by(step).map(|row| encode::value(stored, row)));
             }
+            seen += rows.num_rows();
         }
         Ok(columns)
+    }
+}
+
+fn api_basis(basis: Option<Basis>) -> ApiBasis {
+    match basis {
+        None => ApiBasis::Unspecified,
+        Some(Basis::Observed) => ApiBasis::Observed,
+        Some(Basis::Carried) => ApiBasis::Carried,
+        Some(Basis::Estimated) => ApiBasis::Estimated,
     }
 }
 

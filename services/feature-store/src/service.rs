@@ -7,8 +7,8 @@ use api::common::Chunk;
 use api::features::feature_service_server::FeatureService;
 use api::features::{
     BatchGetFeaturesRequest, BatchGetFeaturesResponse, BuildFeaturesRequest, CheckConsistencyRequest, CompanyHistory, Drift,
-    ExportFeaturesRequest, Feature, FeatureStatus, FeatureVector, FrameFormat, Freshness, GetCompanyHistoryRequest, GetDriftRequest,
-    GetFreshnessRequest, GetHistoricalFeaturesRequest, ListFeaturesRequest, ListFeaturesResponse,
+    ExportFeaturesRequest, Feature, FeatureStatus, FeatureVector, FrameFormat, FrameView, Freshness, GetCompanyHistoryRequest,
+    GetDriftRequest, GetFreshnessRequest, GetHistoricalFeaturesRequest, ListFeaturesRequest, ListFeaturesResponse,
 };
 use api::google::longrunning::Operation;
 use domain::time_rules::TimeRules;
@@ -16,6 +16,7 @@ use domain::{BatchKey, Month, Siren};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use online_store::{Online, VectorBlob};
 use panel::Catalogue;
+use panel::legacy::View;
 use service_kit::Context;
 use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
@@ -40,6 +41,8 @@ pub(crate) struct Features {
     pub catalogue: Arc<Catalogue>,
     /// Publication delays.
     pub rules: TimeRules,
+    /// Months after which a vector is too old to be scored; never when none.
+    pub max_age_months: Option<u16>,
 }
 
 impl Features {
@@ -53,7 +56,7 @@ impl Features {
     }
 
     /// What an export asks for.
-    fn frame(&self, request: &ExportFeaturesRequest) -> Result<(Frame, Format), ServiceError> {
+    fn frame(&self, request: &ExportFeaturesRequest) -> Result<(Frame, Option<View>, Format), ServiceError> {
         let month = |text: &str, field: &'static str| match text {
             "" => Ok(None),
             text => text.parse::<Month>().map(Some).map_err(|error| FeatureError::argument(field, error)),
@@ -61,8 +64,18 @@ impl Features {
         if !(0.0..=1.0).contains(&request.sample) {
             return Err(ServiceError::new(ErrorCode::InvalidArgument, "the sample is a share: between 0 and 1").with("field", "sample"));
         }
+        let view = legacy_view(request.view());
+        let inputs = view.map(View::columns);
         for name in &request.names {
-            self.position(name)?;
+            match &inputs {
+                None => drop(self.position(name)?),
+                Some(inputs) if inputs.contains(name) => {}
+                Some(_) => {
+                    return Err(
+                        ServiceError::new(ErrorCode::InvalidArgument, format!("the view has no input '{name}'")).with("field", "names")
+                    );
+                }
+            }
         }
         let sirens = request.sirens.iter().map(|text| siren(text)).collect::<Result<HashSet<_>, _>>()?;
         let frame = Frame {
@@ -75,7 +88,7 @@ impl Features {
             features: (!request.names.is_empty()).then(|| request.names.clone()),
         };
         let format = if request.format() == FrameFormat::Arrow { Format::Arrow } else { Format::Parquet };
-        Ok((frame, format))
+        Ok((frame, view, format))
     }
 
     async fn batch_get(&self, request: BatchGetFeaturesRequest) -> Result<BatchGetFeaturesResponse, ServiceError> {
@@ -89,6 +102,7 @@ impl Features {
         } else {
             request.names.iter().map(|name| self.position(name)).collect::<Result<_, _>>()?
         };
+        let oldest = self.max_age_months.map(|months| Month::of(chrono::Utc::now().date_naive()).plus(-i32::from(months)));
         let fetched = self.online.get(&sirens).await.map_err(FeatureError::from)?;
         let vector = |(siren, blob): (&Siren, Option<bytes::Bytes>)| -> Result<FeatureVector, FeatureError> {
             let Some(blob) = blob else {
@@ -96,10 +110,16 @@ impl Features {
             };
             let blob = VectorBlob::decode(&blob)?;
             let values: Vec<f32> = wanted.iter().filter_map(|position| blob.values.get(*position).copied()).collect();
-            let known = values.iter().any(|value| !value.is_nan());
+            let status = if oldest.is_some_and(|oldest| blob.month < oldest) {
+                FeatureStatus::OutsideMaxAge
+            } else if values.iter().all(|value| value.is_nan()) {
+                FeatureStatus::NullValue
+            } else {
+                FeatureStatus::Present
+            };
             Ok(FeatureVector {
                 siren: siren.to_string(),
-                status: if known { FeatureStatus::Present } else { FeatureStatus::NullValue }.into(),
+                status: status.into(),
                 month: blob.month.to_string(),
                 batch: blob.batch.to_string(),
                 values,
@@ -112,6 +132,15 @@ impl Features {
             schema_hash: self.catalogue.schema_hash().to_owned(),
             stale: fetched.stale,
         })
+    }
+}
+
+fn legacy_view(view: FrameView) -> Option<View> {
+    match view {
+        FrameView::Unspecified => None,
+        FrameView::G3 => Some(View::G3),
+        FrameView::G5 => Some(View::G5),
+        FrameView::G5Yearly => Some(View::G5Yearly),
     }
 }
 
@@ -168,8 +197,8 @@ impl FeatureService for Features {
 
     async fn export_features(&self, request: Request<ExportFeaturesRequest>) -> Result<Response<Self::ExportFeaturesStream>, Status> {
         let request = request.into_inner();
-        let (frame, format) = self.frame(&request)?;
-        let pieces = self.reader().export(&request.batch, frame, format).await.map_err(status)?;
+        let (frame, view, format) = self.frame(&request)?;
+        let pieces = self.reader().export(&request.batch, frame, view, format).await.map_err(status)?;
         let chunks = pieces.map_err(status).map_ok(|bytes| {
             let cut =
                 (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
@@ -187,7 +216,6 @@ impl FeatureService for Features {
     }
 
     async fn get_drift(&self, request: Request<GetDriftRequest>) -> Result<Response<Drift>, Status> {
-        let request = request.into_inner();
-        Ok(Response::new(self.reader().drift(&request.batch, &request.reference_month).await.map_err(status)?))
+        Ok(Response::new(self.reader().drift(request.get_ref()).await.map_err(status)?))
     }
 }

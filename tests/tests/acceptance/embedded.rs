@@ -26,6 +26,10 @@ fn a_delivery_becomes_a_list_and_a_second_run_changes_nothing() {
     sf.ok(&["lists", "export", "latest", "--out", second.to_str().unwrap()]);
     assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
 
+    // What the champion learnt from is what the latest month is compared with.
+    let drift = sf.json(&["features", "drift"]);
+    assert!(drift["reference_month"].as_str().unwrap() < drift["reference_to_month"].as_str().unwrap(), "{drift}");
+
     // The list and the score of a company agree, and an explanation adds up.
     let top = &entries[0];
     let siren = top["siren"].as_str().unwrap();

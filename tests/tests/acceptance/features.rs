@@ -72,3 +72,43 @@ fn an_export_has_the_rows_and_columns_asked_for() {
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     assert!(sf.fails(&["features", "export", "--batch", "2511", "--feature", "nothing", "--out", "x.parquet"]).contains("'nothing'"));
 }
+
+/// The inputs of published models are of the same rows as the features, so that both are measured on the same.
+#[test]
+fn a_legacy_view_has_the_rows_of_the_features() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 300);
+    let sf = Sf::embedded(&folder.path().join("data"));
+    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
+    sf.ok(&["features", "build", "--batch", "2511"]);
+    let features = shape(&sf, &["--labelled"]);
+    for (view, inputs) in [("g3", 17), ("g5", 36), ("g5-yearly", 100)] {
+        let legacy = shape(&sf, &["--labelled", "--view", view]);
+        assert_eq!(legacy["rows"], features["rows"], "{view}");
+        assert_eq!(legacy["columns"].as_array().unwrap().len(), 4 + inputs, "{view}");
+    }
+    let some = shape(&sf, &["--view", "g5", "--feature", "effectif"]);
+    assert_eq!(some["columns"], serde_json::json!(["siren", "month", "risk", "label", "effectif"]));
+    let refused = sf.fails(&["features", "export", "--batch", "2511", "--view", "g5", "--feature", "headcount", "--out", "x.parquet"]);
+    assert!(refused.contains("'headcount'"), "{refused}");
+
+    // What a chart stands on, and a comparison with an earlier month.
+    let batch = sf.json(&["features", "drift", "--reference", "2023-05"]);
+    assert_eq!([&batch["reference_month"], &batch["reference_to_month"], &batch["reference_batch"]], ["2023-05", "2023-05", "2511"]);
+    let history = sf.json(&["features", "history", &companies(&sf)[0]]);
+    let basis = history["basis"]["headcount"].as_array().unwrap();
+    assert_eq!(basis.len(), history["months"].as_array().unwrap().len());
+    assert!(basis.iter().any(|basis| basis == "observed"), "{history}");
+}
+
+/// Companies of the latest month.
+fn companies(sf: &Sf) -> Vec<String> {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("frame.arrows");
+    sf.ok(&["features", "export", "--batch", "2511", "--from", "2025-10", "--out", out.to_str().unwrap(), "--feature", "headcount"]);
+    let reader = arrow::ipc::reader::StreamReader::try_new(std::fs::File::open(&out).unwrap(), None).unwrap();
+    let sirens = |batch: arrow::array::RecordBatch| -> Vec<String> {
+        arrow::array::AsArray::as_string::<i32>(batch.column(0)).iter().flatten().map(str::to_owned).collect()
+    };
+    reader.flat_map(|batch| sirens(batch.unwrap())).collect()
+}

@@ -55,15 +55,29 @@ pub enum Features {
         #[arg(long)]
         batch: Option<BatchKey>,
     },
-    /// How the latest month differs from an earlier one.
+    /// How the latest month differs from what the champion learnt from, or from an earlier month.
     Drift {
         /// Batch; the latest otherwise.
         #[arg(long)]
         batch: Option<BatchKey>,
-        /// Month to compare with; a year earlier otherwise.
+        /// Month to compare with, instead of the champion's training months; a year earlier when there is no champion.
         #[arg(long)]
         reference: Option<Month>,
     },
+}
+
+/// Columns of an export.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FrameView {
+    /// The catalogue.
+    #[default]
+    Features,
+    /// Third generation (2021), 17 inputs.
+    G3,
+    /// Fifth generation (2024), 36 inputs.
+    G5,
+    /// Fifth generation with yearly lags, 100 inputs.
+    G5Yearly,
 }
 
 /// Arguments of `features export`.
@@ -78,6 +92,9 @@ pub struct Export {
     /// Last month.
     #[arg(long)]
     pub to: Option<Month>,
+    /// Columns: the features, or the inputs of a published model (with its flaws, for comparison only).
+    #[arg(long, value_enum, default_value_t)]
+    pub view: FrameView,
     /// Only these features.
     #[arg(long = "feature", value_delimiter = ',')]
     pub features: Vec<String>,

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::servers::Servers;
 
 pub use delivery::{Batches, Datagen, Ingest, Parse, Perimeter};
-pub use learning::{Features, ModelKind, Models, Protocol, Train};
+pub use learning::{Features, FrameView, ModelKind, Models, Protocol, Train};
 pub use lists::{Lists, Load, LoadTarget, Run, Score, Selection, Up};
 
 /// Shown under `sf --help`.

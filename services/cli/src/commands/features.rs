@@ -2,9 +2,11 @@
 
 use api::common::Chunk;
 use api::features::{
-    BuildFeaturesRequest, BuildReport, CheckConsistencyRequest, CompanyHistory, ConsistencyReport, ExportFeaturesRequest, FrameFormat,
-    GetCompanyHistoryRequest, GetDriftRequest, GetFreshnessRequest, GetHistoricalFeaturesRequest, ListFeaturesRequest,
+    Basis, BuildFeaturesRequest, BuildReport, CheckConsistencyRequest, CompanyHistory, ConsistencyReport, ExportFeaturesRequest,
+    FrameFormat, FrameView as ApiView, GetCompanyHistoryRequest, GetDriftRequest, GetFreshnessRequest, GetHistoricalFeaturesRequest,
+    ListFeaturesRequest, Series,
 };
+use api::training::{GetModelRequest, Model};
 use domain::{BatchKey, Month};
 use serde_json::{Value, json};
 use service_kit::error::{ErrorCode, ServiceError};
@@ -12,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tonic::Streaming;
 
 use super::Session;
-use crate::args::Features;
+use crate::args::{Features, FrameView};
 use crate::failure::Failure;
 use crate::job;
 use crate::output::{Output, count, number};
@@ -53,6 +55,7 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
                 at_risk: arguments.at_risk,
                 sample: arguments.sample.unwrap_or_default(),
                 seed: arguments.seed,
+                view: view(arguments.view).into(),
             };
             let size = save(client.export_features(request).await?.into_inner(), &arguments.out).await?;
             let file = arguments.out;
@@ -71,8 +74,7 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
             Output::new(&["source", "batch", "#rows", "known until"], rows.collect(), json!({ "sources": json.collect::<Vec<_>>() }))
         }
         Features::Drift { batch, reference } => {
-            let request = GetDriftRequest { batch: text(batch), reference_month: text(reference) };
-            let drift = client.get_drift(request).await?.into_inner();
+            let drift = client.get_drift(drift_request(session, batch, reference).await).await?.into_inner();
             let mut features = drift.features;
             features.sort_by(|a, b| b.psi.total_cmp(&a.psi));
             let rows = features.iter().map(|feature| {
@@ -85,13 +87,45 @@ pub async fn features(session: &Session, verb: Features) -> Result<(), Failure> 
                     "mean": feature.mean, "reference_mean": feature.reference_mean,
                 })
             });
-            let json = json!({ "month": drift.month, "reference_month": drift.reference_month, "features": json.collect::<Vec<_>>() });
+            let json = json!({
+                "month": drift.month, "reference_month": drift.reference_month, "reference_to_month": drift.reference_to_month,
+                "reference_batch": drift.reference_batch, "features": json.collect::<Vec<_>>(),
+            });
+            let reference = if drift.reference_to_month == drift.reference_month {
+                drift.reference_month
+            } else {
+                format!("{} to {} of batch {}", drift.reference_month, drift.reference_to_month, drift.reference_batch)
+            };
             let header = ["feature", "#psi", "#null", "#null before", "#mean", "#mean before"];
             Output::new(&header, rows.collect(), json)
-                .note(format!("{} against {}. Above 0.25 the model sees another world.", drift.month, drift.reference_month))
+                .note(format!("{} against {reference}. Above 0.25 the model sees another world.", drift.month))
         }
     };
     output.print(session.format)
+}
+
+/// What to compare with: the month asked for, else what the champion learnt from.
+async fn drift_request(session: &Session, batch: Option<BatchKey>, reference: Option<Month>) -> GetDriftRequest {
+    let request = GetDriftRequest { batch: text(batch), reference_month: text(reference), ..Default::default() };
+    let champion = match reference {
+        Some(_) => None,
+        None => session.clients.training().get_model(GetModelRequest { id: "champion".to_owned() }).await.ok(),
+    };
+    match champion.map(tonic::Response::into_inner) {
+        Some(Model { batch: reference_batch, split: Some(split), .. }) => {
+            GetDriftRequest { reference_month: split.train_from, reference_to_month: split.train_to, reference_batch, ..request }
+        }
+        _ => request,
+    }
+}
+
+fn view(view: FrameView) -> ApiView {
+    match view {
+        FrameView::Features => ApiView::Unspecified,
+        FrameView::G3 => ApiView::G3,
+        FrameView::G5 => ApiView::G5,
+        FrameView::G5Yearly => ApiView::G5Yearly,
+    }
 }
 
 /// Compares the ways to a vector; fails when they disagree.
@@ -168,36 +202,38 @@ pub fn report(report: &BuildReport) -> Output {
 }
 
 fn history(history: &CompanyHistory) -> Output {
-    let mut header = vec!["month"];
-    let names: Vec<&'static str> = panel_names(history);
-    header.extend(&names);
-    header.push("procol");
+    let names = history.series.iter().map(|series| format!("#{}", series.name));
+    let header = std::iter::once("month".to_owned()).chain(names).chain(["procol".to_owned()]).collect();
     let rows = history.months.iter().enumerate().map(|(index, month)| {
-        let values = history.series.iter().map(|series| number(series.values.get(index).copied().unwrap_or(f64::NAN), 2));
+        let values = history.series.iter().map(|series| {
+            let mark = match series.basis.get(index).and_then(|basis| Basis::try_from(*basis).ok()) {
+                Some(Basis::Carried) => "<",
+                Some(Basis::Estimated) => "~",
+                _ => "",
+            };
+            format!("{mark}{}", number(series.values.get(index).copied().unwrap_or(f64::NAN), 2))
+        });
         let procol = history.procol.get(index).cloned().unwrap_or_default();
         std::iter::once(month.clone()).chain(values).chain([procol]).collect()
     });
     let series: serde_json::Map<String, Value> = history.series.iter().map(|series| (series.name.clone(), json!(series.values))).collect();
-    let json =
-        json!({ "siren": history.siren, "name": history.name, "months": history.months, "series": series, "procol": history.procol });
-    Output::new(&header, rows.collect(), json).note(format!("{} {}", history.siren, history.name))
+    let basis: serde_json::Map<String, Value> = history.series.iter().map(|series| (series.name.clone(), json!(bases(series)))).collect();
+    let json = json!({
+        "siren": history.siren, "name": history.name, "months": history.months, "series": series, "basis": basis, "procol": history.procol,
+    });
+    Output { header, rows: rows.collect(), json, notes: Vec::new() }
+        .note(format!("{} {}", history.siren, history.name))
+        .note("< carried from an earlier month, ~ estimated from a longer period.")
 }
 
-/// Names of the columns, as the table marks numbers.
-fn panel_names(history: &CompanyHistory) -> Vec<&'static str> {
-    const KNOWN: [&str; 10] = [
-        "#debt_employee",
-        "#debt_employer",
-        "#contribution",
-        "#plan_running",
-        "#headcount",
-        "#short_time_requested",
-        "#short_time_consumed",
-        "#payment_delay",
-        "#turnover",
-        "#open_establishments",
-    ];
-    history.series.iter().map(|series| KNOWN.into_iter().find(|known| known[1..] == series.name).unwrap_or("#other")).collect()
+fn bases(series: &Series) -> Vec<Option<&'static str>> {
+    let name = |basis: &i32| match Basis::try_from(*basis).ok()? {
+        Basis::Unspecified => None,
+        Basis::Observed => Some("observed"),
+        Basis::Carried => Some("carried"),
+        Basis::Estimated => Some("estimated"),
+    };
+    series.basis.iter().map(name).collect()
 }
 
 /// Saves a streamed file; gives its size.
