@@ -4,9 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int32Type, Int64Type, SchemaRef};
 use chrono::Datelike;
 use domain::records::Text;
@@ -90,18 +89,39 @@ fn parse<T: FromStr>(name: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_| corrupt(name, format!("unreadable '{text}'")))
 }
 
-/// Values with a text form: how to write them, and how long one is, about.
+/// Texts one after the other, as Arrow lays them out.
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<i32>,
+}
+
+impl Texts {
+    /// Room for so many texts of so many bytes, about.
+    fn with_capacity(texts: usize, length: usize) -> Self {
+        let mut ends = Vec::with_capacity(texts + 1);
+        ends.push(0);
+        Self { bytes: Vec::with_capacity(texts * length), ends }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len() as i32);
+    }
+
+    fn finish(self) -> ArrayRef {
+        Arc::new(StringArray::new(OffsetBuffer::new(self.ends.into()), self.bytes.into(), None))
+    }
+}
+
+/// Values with a text form: how to write them.
 macro_rules! text_column {
-    ($($type:ty: $encode:ident, $length:literal;)*) => {$(
+    ($($type:ty: $encode:expr;)*) => {$(
         impl Column for $type {
             fn fields(name: &str) -> Vec<Field> {
                 vec![Field::new(name, DataType::Utf8, false)]
             }
             fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> Vec<ArrayRef> {
-                let count = values.size_hint().0;
-                let mut texts = StringBuilder::with_capacity(count, count * $length);
-                $encode(values, &mut texts);
-                vec![Arc::new(texts.finish())]
+                vec![$encode(values)]
             }
             fn decode(batch: &RecordBatch, name: &str) -> Result<Vec<Self>> {
                 texts(batch, name)?.into_iter().map(|text| parse(name, required(name, text)?)).collect()
@@ -110,39 +130,33 @@ macro_rules! text_column {
     )*};
 }
 text_column! {
-    Siren: encode_sirens, 9;
-    Siret: encode_sirets, 14;
-    String: encode_texts, 16;
-    Text: encode_texts, 16;
+    Siren: |values| encode_characters(values, Siren::digits);
+    Siret: |values| encode_characters(values, Siret::characters);
+    String: encode_texts;
+    Text: encode_texts;
 }
 
-fn encode_sirens<'a>(values: impl Iterator<Item = &'a Siren>, texts: &mut StringBuilder) {
-    encode_characters(values, Siren::digits, texts);
-}
-
-fn encode_sirets<'a>(values: impl Iterator<Item = &'a Siret>, texts: &mut StringBuilder) {
-    encode_characters(values, Siret::characters, texts);
-}
-
-/// Writes identifiers of ASCII characters. Rows of a company follow each other: what repeats the one before is not made anew.
+/// Identifiers of ASCII characters. Rows of a company follow each other: what repeats the one before is not made anew.
 fn encode_characters<'a, T: Copy + PartialEq + 'a, const N: usize>(
     values: impl Iterator<Item = &'a T>,
     characters: fn(T) -> [u8; N],
-    texts: &mut StringBuilder,
-) {
-    let (mut last, mut text) = (None, String::with_capacity(N));
+) -> ArrayRef {
+    let mut texts = Texts::with_capacity(values.size_hint().0, N);
+    let (mut last, mut text) = (None, [0; N]);
     for value in values {
         if last != Some(value) {
-            text.clear();
-            text.extend(characters(*value).map(char::from));
+            text = characters(*value);
             last = Some(value);
         }
-        texts.append_value(&text);
+        texts.push(&text);
     }
+    texts.finish()
 }
 
-fn encode_texts<'a, T: AsRef<str> + 'a>(values: impl Iterator<Item = &'a T>, texts: &mut StringBuilder) {
-    values.for_each(|value| texts.append_value(value));
+fn encode_texts<'a, T: AsRef<str> + 'a>(values: impl Iterator<Item = &'a T>) -> ArrayRef {
+    let mut texts = Texts::with_capacity(values.size_hint().0, 16);
+    values.for_each(|value| texts.push(value.as_ref().as_bytes()));
+    texts.finish()
 }
 
 /// Optional values with a text form: how to write and how to read one.

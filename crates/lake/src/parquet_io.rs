@@ -3,8 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::{max_string, min_string};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use domain::Siren;
@@ -36,7 +35,6 @@ const BATCH: usize = 8 * 1024;
 pub(crate) struct Encoder {
     writer: ArrowWriter<Vec<u8>>,
     rows: u64,
-    sirens: Option<(String, String)>,
 }
 
 /// A finished file.
@@ -44,7 +42,7 @@ pub(crate) struct Encoded {
     pub(crate) bytes: Bytes,
     pub(crate) rows: u64,
     /// First and last SIREN, when the rows have a column `siren`.
-    pub(crate) sirens: Option<(String, String)>,
+    pub(crate) sirens: Option<(Siren, Siren)>,
 }
 
 impl Encoder {
@@ -53,6 +51,8 @@ impl Encoder {
         let mut properties = WriterProperties::builder()
             .set_compression(compression)
             .set_max_row_group_row_count(Some(ROW_GROUP))
+            // Readers take whole row groups: more pages would only be more to begin and to end.
+            .set_data_page_row_count_limit(ROW_GROUP)
             .set_created_by("signaux-faibles".to_owned())
             // By row group only: readers skip groups, and pages are small.
             .set_statistics_enabled(EnabledStatistics::Chunk);
@@ -75,12 +75,11 @@ impl Encoder {
         }
         let properties = properties.build();
         let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| LakeError::corrupt("parquet", error))?;
-        Ok(Self { writer, rows: 0, sirens: None })
+        Ok(Self { writer, rows: 0 })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.sirens = bounds(batch).into_iter().chain(self.sirens.take()).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         self.writer.write(batch).map_err(|error| LakeError::corrupt("parquet", error))
     }
 
@@ -93,16 +92,20 @@ impl Encoder {
         self.rows > 0
     }
 
-    pub(crate) fn finish(self) -> Result<Encoded> {
-        let bytes = self.writer.into_inner().map_err(|error| LakeError::corrupt("parquet", error))?;
-        Ok(Encoded { bytes: bytes.into(), rows: self.rows, sirens: self.sirens })
+    pub(crate) fn finish(mut self) -> Result<Encoded> {
+        let metadata = self.writer.finish().map_err(|error| LakeError::corrupt("parquet", error))?;
+        let groups = (0..metadata.num_row_groups()).filter_map(|group| bounds(&metadata, group));
+        let sirens = groups.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Ok(Encoded { bytes: std::mem::take(self.writer.inner_mut()).into(), rows: self.rows, sirens })
     }
 }
 
-/// The smallest and the largest SIREN of a batch.
-fn bounds(batch: &RecordBatch) -> Option<(String, String)> {
-    let column = batch.column_by_name("siren").filter(|column| *column.data_type() == DataType::Utf8)?.as_string::<i32>();
-    Some((min_string(column)?.to_owned(), max_string(column)?.to_owned()))
+/// The smallest and the largest SIREN of a row group.
+fn bounds(metadata: &ParquetMetaData, group: usize) -> Option<(Siren, Siren)> {
+    let column = metadata.file_metadata().schema_descr().columns().iter().position(|column| column.name() == "siren")?;
+    let Some(Statistics::ByteArray(values)) = metadata.row_group(group).column(column).statistics() else { return None };
+    let siren = |value: &parquet::data_type::ByteArray| Siren::parse(value.data()).ok();
+    Some((siren(values.min_opt()?)?, siren(values.max_opt()?)?))
 }
 
 /// Reads pieces of a file of an object store.
@@ -152,14 +155,7 @@ impl ParquetFile {
     fn groups(&self, sirens: Option<&RangeInclusive<Siren>>) -> Vec<usize> {
         let metadata = self.metadata.metadata();
         let Some(sirens) = sirens else { return (0..metadata.num_row_groups()).collect() };
-        let column = metadata.file_metadata().schema_descr().columns().iter().position(|column| column.name() == "siren");
-        let may_hold = |group: &usize| {
-            let statistics = column.and_then(|column| metadata.row_group(*group).column(column).statistics());
-            let Some(Statistics::ByteArray(values)) = statistics else { return true };
-            let bound = |value: Option<&parquet::data_type::ByteArray>| value.and_then(|value| Siren::parse(value.data()).ok());
-            let (low, high) = (bound(values.min_opt()), bound(values.max_opt()));
-            low.is_none_or(|low| low <= *sirens.end()) && high.is_none_or(|high| high >= *sirens.start())
-        };
+        let may_hold = |group: &usize| bounds(metadata, *group).is_none_or(|(low, high)| low <= *sirens.end() && high >= *sirens.start());
         (0..metadata.num_row_groups()).filter(may_hold).collect()
     }
 

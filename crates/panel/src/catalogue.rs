@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use domain::Department;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -154,6 +155,19 @@ impl Feature {
     /// Whether its values are codes without order.
     pub fn is_categorical(&self) -> bool {
         self.unit == Unit::Category
+    }
+
+    /// The code that a value of a category stands for, as agents read it; `None` when it stands for none.
+    pub fn category_fr(&self, value: f32) -> Option<String> {
+        let position = (value >= 0.0).then_some(value as usize)?;
+        match self.recipe.series {
+            Series::Department => {
+                Department::all().nth(position).map(|department| format!("{} ({})", department.name(), department.code()))
+            }
+            Series::NafDivision | Series::LegalForm => Some(format!("{position:02}")),
+            _ if self.is_categorical() => Some(position.to_string()),
+            _ => None,
+        }
     }
 
     /// Months that it looks at, the current one included.
@@ -336,6 +350,18 @@ mod tests {
         assert_eq!(labels.len(), catalogue.features().len(), "two features have the same label");
         for group in catalogue.groups() {
             assert!(catalogue.features().iter().any(|feature| feature.group == group.name), "{} is empty", group.name);
+        }
+    }
+
+    #[test]
+    fn categories_are_read_as_codes() {
+        let catalogue = Catalogue::builtin().unwrap();
+        let read = |name: &str, value: f32| catalogue.features()[catalogue.index_of(name).unwrap()].category_fr(value);
+        let rhone = Department::all().position(|department| department.code() == "69").unwrap();
+        assert_eq!(read("department", rhone as f32).unwrap(), "Rhône (69)");
+        assert_eq!(read("naf_division", 1.0).unwrap(), "01");
+        for none in [read("department", 500.0), read("department", f32::NAN), read("department", -1.0), read("headcount", 12.0)] {
+            assert_eq!(none, None);
         }
     }
 

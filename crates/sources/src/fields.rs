@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use domain::records::Text;
 use domain::{Cents, NaiveDate, Siren, Siret, UrssafPeriod, dates, urssaf};
-use memchr::memchr;
 
 use crate::layout::Layout;
 use crate::links::AccountLinks;
@@ -165,8 +164,7 @@ impl<'a> Fields<'a> {
         if bytes.is_empty() {
             return self.reject(column, Reason::MissingValue);
         }
-        let whole = memchr(b'.', bytes).is_none().then(|| integer(bytes)).flatten();
-        let cents = whole.or_else(|| number(bytes).filter(|value| value.abs() < 1e15).map(|value| value.round() as i64));
+        let cents = integer(bytes).or_else(|| number(bytes).filter(|value| value.abs() < 1e15).map(|value| value.round() as i64));
         cents.map_or_else(|| self.reject(column, Reason::InvalidAmount), |cents| Ok(Cents(cents)))
     }
 
@@ -276,8 +274,21 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed)
 }
 
+/// A whole number, as the standard library reads one.
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
-    std::str::from_utf8(bytes).ok()?.parse().ok()
+    let (negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    // Eighteen digits fit, whatever they are.
+    if !(1..=18).contains(&digits.len()) {
+        return std::str::from_utf8(bytes).ok()?.parse().ok();
+    }
+    let mut value = 0;
+    for byte in digits {
+        value = value * 10 + i64::from(byte.is_ascii_digit().then(|| byte - b'0')?);
+    }
+    Some(if negative { -value } else { value })
 }
 
 /// A finite decimal number; names such as `inf` are none.
@@ -312,7 +323,16 @@ pub(crate) fn headcount(bytes: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whole_numbers_are_those_of_the_standard_library(text in "[+-]{0,2}[0-9]{0,21}[.x]?") {
+            prop_assert_eq!(integer(text.as_bytes()), text.parse().ok());
+        }
+    }
 
     #[test]
     fn headcounts_are_never_altered() {

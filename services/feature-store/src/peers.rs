@@ -98,3 +98,39 @@ pub async fn load(lake: &Lake, batch: BatchKey) -> Result<PeerRates, FeatureErro
     }
     Ok(counts.rates())
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::Month;
+    use lake::LakeOptions;
+
+    use super::*;
+
+    /// A vector asked for later reads the rates that the build read.
+    #[tokio::test]
+    async fn counts_come_back_as_the_same_rates() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
+        let batch: BatchKey = "2511".parse().unwrap();
+        assert!(matches!(load(&lake, batch).await, Err(FeatureError::NotBuilt(_))));
+
+        let mut counts = PeerCounts::new(batch.last_month());
+        let month = |text: &str| text.parse::<Month>().unwrap();
+        for (peer, at_risk, entered) in
+            [(Peer::All, 5_000, 40), (Peer::Sector(47), 300, 9), (Peer::Department("2A".parse().unwrap()), 80, 1)]
+        {
+            counts.set(peer, month("2025-03"), Count { at_risk, entered });
+            counts.set(peer, month("2025-04"), Count { at_risk, entered: entered + 1 });
+        }
+        let bits = |rates: &PeerRates| -> Vec<u64> {
+            let months = month("2024-12").to(batch.last_month());
+            let peers = [Peer::All, Peer::Sector(47), Peer::Sector(1), Peer::Department("2A".parse().unwrap())];
+            months.flat_map(|month| peers.map(|peer| rates.at(peer, month).to_bits())).collect()
+        };
+        // Twice: building again replaces them.
+        for _ in 0..2 {
+            store(&lake, batch, &counts).await.unwrap();
+            assert_eq!(bits(&load(&lake, batch).await.unwrap()), bits(&counts.rates()));
+        }
+    }
+}

@@ -125,6 +125,7 @@ impl Champion {
         let parts = self.catalogue.features().iter().zip(features).zip(values).map(|((feature, &log_odds), &value)| Part {
             label: &feature.label_fr,
             unit: feature.unit.name(),
+            category: feature.category_fr(value),
             value,
             log_odds,
         });

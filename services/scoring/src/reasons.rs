@@ -1,12 +1,14 @@
 //! Why a company is signalled, in French: the strongest features that raise its risk, with their values.
 
 /// A feature's part in a score.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Part<'a> {
     /// French label of the feature.
     pub label: &'a str,
     /// Unit of the catalogue.
     pub unit: &'a str,
+    /// What the value of a category stands for.
+    pub category: Option<String>,
     /// Value, NaN when unknown.
     pub value: f32,
     /// Contribution in log-odds.
@@ -46,7 +48,8 @@ fn text(part: &Part<'_>) -> String {
         "days" => format!("{} : {} jours", part.label, grouped(value.round())),
         "hours" => format!("{} : {} h", part.label, grouped(value.round())),
         "percent" => format!("{} : {} %", part.label, decimal(value)),
-        "flag" | "category" => part.label.to_owned(),
+        "category" => part.category.as_ref().map_or_else(|| part.label.to_owned(), |category| format!("{} : {category}", part.label)),
+        "flag" => part.label.to_owned(),
         "share" => format!("{} : {} %", part.label, decimal(value * 100.0)),
         _ => format!("{} : {}", part.label, decimal(value)),
     }
@@ -74,7 +77,8 @@ mod tests {
     use super::*;
 
     fn part(label: &'static str, unit: &'static str, value: f32, log_odds: f64) -> Part<'static> {
-        Part { label, unit, value, log_odds }
+        let category = (unit == "category").then(|| "Rhône (69)".to_owned());
+        Part { label, unit, category, value, log_odds }
     }
 
     #[test]
@@ -92,8 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_value_can_be_a_reason() {
+    fn unknown_values_and_categories_can_be_reasons() {
         assert_eq!(reasons([part("Comptes", "percent", f32::NAN, 0.3)].into_iter()), ["Comptes : non connu"]);
+        assert_eq!(reasons([part("Département", "category", 69.0, 0.3)].into_iter()), ["Département : Rhône (69)"]);
         assert_eq!(grouped(-1_234_567.0), "-1\u{202f}234\u{202f}567");
     }
 }

@@ -272,8 +272,8 @@ impl Log {
         let size = file.bytes.len() as i64;
         let mut stats = serde_json::json!({"numRecords": file.rows});
         if let Some((low, high)) = &file.sirens {
-            stats["minValues"] = serde_json::json!({"siren": low});
-            stats["maxValues"] = serde_json::json!({"siren": high});
+            stats["minValues"] = serde_json::json!({"siren": low.to_string()});
+            stats["maxValues"] = serde_json::json!({"siren": high.to_string()});
             stats["nullCount"] = serde_json::json!({"siren": 0});
         }
         let safe = self.write(&self.path(&path), file.bytes).await?;
