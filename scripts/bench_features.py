@@ -26,6 +26,7 @@ import sys, duckdb
 from deltalake import DeltaTable
 table, out = sys.argv[1:]
 connection = duckdb.connect()
+connection.execute("set enable_progress_bar = false")
 connection.register("delta", DeltaTable(table).to_pyarrow_dataset())
 connection.execute(f"copy (select siren, month, %s from delta) to '{out}' (format parquet, compression zstd)")
 print(connection.execute("select count(*) from delta").fetchone()[0])
@@ -41,7 +42,7 @@ COLUMNS = ", ".join(f"{window.format(series)} as {series}_{index}" for series in
 DUCKDB = f"""
 import sys, duckdb
 panel, out = sys.argv[1:]
-duckdb.sql("set threads = {THREADS}")
+duckdb.sql("set threads = {THREADS}; set enable_progress_bar = false")
 duckdb.sql(f"copy (select siren, month, {COLUMNS} from '{{panel}}' window w as (partition by siren order by month)) to '{{out}}' (format parquet, compression zstd)")
 """
 
