@@ -51,8 +51,7 @@ impl Features {
     }
 
     fn position(&self, name: &str) -> Result<usize, ServiceError> {
-        let unknown = || ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names");
-        self.catalogue.index_of(name).ok_or_else(unknown)
+        self.catalogue.index_of(name).ok_or_else(|| unknown(name))
     }
 
     /// What an export asks for.
@@ -67,14 +66,9 @@ impl Features {
         let view = legacy_view(request.view());
         let inputs = view.map(View::columns);
         for name in &request.names {
-            match &inputs {
-                None => drop(self.position(name)?),
-                Some(inputs) if inputs.contains(name) => {}
-                Some(_) => {
-                    return Err(
-                        ServiceError::new(ErrorCode::InvalidArgument, format!("the view has no input '{name}'")).with("field", "names")
-                    );
-                }
+            let exists = inputs.as_ref().map_or_else(|| self.catalogue.index_of(name).is_some(), |inputs| inputs.contains(name));
+            if !exists {
+                return Err(unknown(name));
             }
         }
         let sirens = request.sirens.iter().map(|text| siren(text)).collect::<Result<HashSet<_>, _>>()?;
@@ -110,16 +104,9 @@ impl Features {
             };
             let blob = VectorBlob::decode(&blob)?;
             let values: Vec<f32> = wanted.iter().filter_map(|position| blob.values.get(*position).copied()).collect();
-            let status = if oldest.is_some_and(|oldest| blob.month < oldest) {
-                FeatureStatus::OutsideMaxAge
-            } else if values.iter().all(|value| value.is_nan()) {
-                FeatureStatus::NullValue
-            } else {
-                FeatureStatus::Present
-            };
             Ok(FeatureVector {
                 siren: siren.to_string(),
-                status: status.into(),
+                status: status_of(blob.month, &values, oldest).into(),
                 month: blob.month.to_string(),
                 batch: blob.batch.to_string(),
                 values,
@@ -132,6 +119,21 @@ impl Features {
             schema_hash: self.catalogue.schema_hash().to_owned(),
             stale: fetched.stale,
         })
+    }
+}
+
+fn unknown(name: &str) -> ServiceError {
+    ServiceError::new(ErrorCode::InvalidArgument, format!("there is no feature '{name}'")).with("field", "names")
+}
+
+/// What a vector of a month is worth, when none before `oldest` may be scored.
+fn status_of(month: Month, values: &[f32], oldest: Option<Month>) -> FeatureStatus {
+    if oldest.is_some_and(|oldest| month < oldest) {
+        FeatureStatus::OutsideMaxAge
+    } else if values.iter().all(|value| value.is_nan()) {
+        FeatureStatus::NullValue
+    } else {
+        FeatureStatus::Present
     }
 }
 
@@ -217,5 +219,19 @@ impl FeatureService for Features {
 
     async fn get_drift(&self, request: Request<GetDriftRequest>) -> Result<Response<Drift>, Status> {
         Ok(Response::new(self.reader().drift(request.get_ref()).await.map_err(status)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_is_worth_what_its_month_and_values_are() {
+        let month = |text: &str| text.parse::<Month>().unwrap();
+        let of = |values: &[f32], oldest: Option<&str>| status_of(month("2025-10"), values, oldest.map(month));
+        assert_eq!(of(&[1.0, f32::NAN], None), FeatureStatus::Present);
+        assert_eq!(of(&[f32::NAN], Some("2025-10")), FeatureStatus::NullValue);
+        assert_eq!(of(&[1.0], Some("2025-11")), FeatureStatus::OutsideMaxAge);
     }
 }

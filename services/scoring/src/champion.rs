@@ -74,9 +74,9 @@ impl Champion {
         if text_digest(&text) != manifest.text_sha256 {
             return Err(ScoringError::document(path("model.txt"), "its digest is not the one of model.json"));
         }
-        let found = catalogue.schema_hash().to_owned();
+        let found = catalogue.schema_hash();
         if manifest.schema_hash != found {
-            return Err(ScoringError::SchemaMismatch { model: id.to_owned(), wanted: manifest.schema_hash, found });
+            return Err(ScoringError::SchemaMismatch { model: id.to_owned(), wanted: manifest.schema_hash, found: found.to_owned() });
         }
         let group_of = catalogue.features().iter().map(|feature| catalogue.group_index(&feature.group)).collect();
         Ok(Self { id: id.to_owned(), manifest, model: Model::from_text(text)?, catalogue, group_of })

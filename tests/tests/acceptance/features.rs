@@ -2,15 +2,21 @@
 
 use acceptance::sf::Sf;
 use serde_json::Value;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
-#[test]
-fn what_is_served_stored_and_computed_is_the_same_until_the_sources_change() {
+/// The features of an invented delivery.
+fn built(companies: u32) -> (TempDir, Sf) {
     let folder = tempdir().unwrap();
-    let delivery = Sf::delivery(folder.path(), 1_500);
+    let delivery = Sf::delivery(folder.path(), companies);
     let sf = Sf::embedded(&folder.path().join("data"));
     sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
     sf.ok(&["features", "build", "--batch", "2511"]);
+    (folder, sf)
+}
+
+#[test]
+fn what_is_served_stored_and_computed_is_the_same_until_the_sources_change() {
+    let (folder, sf) = built(1_500);
     let report = sf.json(&["features", "check", "--companies", "1000", "--seed", "3"]);
     assert_eq!(report["mismatches"], 0, "{report}");
     assert_eq!(report["companies"], 1_000, "{report}");
@@ -43,11 +49,7 @@ fn shape(sf: &Sf, more: &[&str]) -> Value {
 
 #[test]
 fn an_export_has_the_rows_and_columns_asked_for() {
-    let folder = tempdir().unwrap();
-    let delivery = Sf::delivery(folder.path(), 300);
-    let sf = Sf::embedded(&folder.path().join("data"));
-    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
-    sf.ok(&["features", "build", "--batch", "2511"]);
+    let (folder, sf) = built(300);
     let rows = |more: &[&str]| shape(&sf, more)["rows"].as_u64().unwrap();
 
     let all = shape(&sf, &[]);
@@ -76,11 +78,7 @@ fn an_export_has_the_rows_and_columns_asked_for() {
 /// The inputs of published models are of the same rows as the features, so that both are measured on the same.
 #[test]
 fn a_legacy_view_has_the_rows_of_the_features() {
-    let folder = tempdir().unwrap();
-    let delivery = Sf::delivery(folder.path(), 300);
-    let sf = Sf::embedded(&folder.path().join("data"));
-    sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
-    sf.ok(&["features", "build", "--batch", "2511"]);
+    let (_folder, sf) = built(300);
     let features = shape(&sf, &["--labelled"]);
     for (view, inputs) in [("g3", 17), ("g5", 36), ("g5-yearly", 100)] {
         let legacy = shape(&sf, &["--labelled", "--view", view]);

@@ -1,7 +1,7 @@
 //! The 17 inputs of the third generation (`domain/model.md` §2.4), of a company instead of its establishments.
 //!
 //! Six of the eleven financial ones are in no delivered file and are always missing: the published model dropped such rows
-//! and gave them its small variant, which needs the last four inputs and `ratio_dette` only, all of them here.
+//! and gave them its small variant, which needs the hours of short-time work and the debts only: all of them are here.
 
 use std::collections::BTreeMap;
 
@@ -180,16 +180,9 @@ fn short_time(rows: &CompanyRows, window: Window) -> (Vec<f64>, Vec<f64>) {
     (cumulated, consumed)
 }
 
-/// The last payment delay of each month, days.
 fn payment_delays(rows: &CompanyRows, window: Window) -> Vec<f64> {
-    let mut delays: Vec<_> = rows.payment_delays.iter().map(|row| (row.value_date, row.days)).collect();
-    delays.sort_unstable();
     let mut values = vec![f64::NAN; window.len];
-    for (date, days) in delays {
-        if let Some(index) = window.index(Month::of(date)) {
-            values[index] = days.into();
-        }
-    }
+    super::payment_delays(rows, |month| window.index(month)).for_each(|(index, days)| values[index] = days);
     values
 }
 

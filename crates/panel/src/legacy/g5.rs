@@ -214,16 +214,10 @@ fn short_time(rows: &CompanyRows, months: &[Month]) -> Vec<f64> {
     hours
 }
 
-/// The last payment delay of each month, zero where there is none: which is also that of a company that pays on time.
+/// Payment delays, zero where there is none: which is also that of a company that pays on time.
 fn payment_delays(rows: &CompanyRows, months: &[Month]) -> Vec<f64> {
-    let mut delays: Vec<_> = rows.payment_delays.iter().map(|row| (row.value_date, row.days)).collect();
-    delays.sort_unstable();
     let mut paydex = vec![0.0; months.len()];
-    for (date, days) in delays {
-        if let Ok(index) = months.binary_search(&Month::of(date)) {
-            paydex[index] = days.into();
-        }
-    }
+    super::payment_delays(rows, |month| months.binary_search(&month).ok()).for_each(|(index, days)| paydex[index] = days);
     paydex
 }
 
@@ -248,46 +242,36 @@ fn exercises(rows: &CompanyRows) -> Vec<Exercise> {
     diane.chain(inpi).collect()
 }
 
-/// In the order of [`FINANCIAL`]. The published « absolue » is what Diane calls « générale ».
+/// Ratios by name, in the order of [`FINANCIAL`]; the others are unknown.
+fn ratios<const N: usize>(known: [(&str, Option<f64>); N]) -> [Option<f64>; RATIOS] {
+    FINANCIAL.map(|name| known.iter().find(|(known, _)| *known == name).and_then(|(_, value)| *value))
+}
+
+/// What Diane calls « générale » is the published « absolue ».
 fn of_diane(row: &CompanyAccounts) -> [Option<f64>; RATIOS] {
     let value = euros(row.added_value);
-    [
-        row.repayment_capacity,
-        share(row.debt_ratio),
-        over(euros(row.ebitda), euros(row.turnover)),
-        over(value, row.headcount.map(f64::from)),
-        over(euros(row.staff_costs), value),
-        None,
-        row.liquidity,
-        None,
-        None,
-        over(row.supplier_credit_days, row.customer_credit_days),
-        None,
-        None,
-        None,
-        None,
-        share(row.financial_autonomy),
-    ]
+    ratios([
+        ("dette_nette_sur_caf", row.repayment_capacity),
+        ("dette_à_terme_sur_k_propres", share(row.debt_ratio)),
+        ("ebe_sur_ca", over(euros(row.ebitda), euros(row.turnover))),
+        ("va_sur_effectif", over(value, row.headcount.map(f64::from))),
+        ("charges_personnel_sur_va", over(euros(row.staff_costs), value)),
+        ("liquidité_absolue", row.liquidity),
+        ("délai_paiement_sur_délai_encaissement", over(row.supplier_credit_days, row.customer_credit_days)),
+        ("solidité_financière", share(row.financial_autonomy)),
+    ])
 }
 
 fn of_inpi(row: &Accounts) -> [Option<f64>; RATIOS] {
-    [
-        row.repayment_capacity,
-        share(row.debt_ratio),
-        over(euros(row.ebitda), euros(row.turnover)),
-        None,
-        None,
-        row.inventory_days.map(|days| days / 360.0),
-        share(row.liquidity),
-        None,
-        None,
-        over(row.supplier_credit_days, row.customer_credit_days),
-        None,
-        None,
-        None,
-        None,
-        share(row.financial_autonomy),
-    ]
+    ratios([
+        ("dette_nette_sur_caf", row.repayment_capacity),
+        ("dette_à_terme_sur_k_propres", share(row.debt_ratio)),
+        ("ebe_sur_ca", over(euros(row.ebitda), euros(row.turnover))),
+        ("stocks_sur_ca", row.inventory_days.map(|days| days / 360.0)),
+        ("liquidité_absolue", share(row.liquidity)),
+        ("délai_paiement_sur_délai_encaissement", over(row.supplier_credit_days, row.customer_credit_days)),
+        ("solidité_financière", share(row.financial_autonomy)),
+    ])
 }
 
 #[cfg(test)]

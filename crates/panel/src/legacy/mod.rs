@@ -12,9 +12,6 @@ mod g5;
 mod rows;
 pub mod target;
 
-use std::fmt;
-use std::str::FromStr;
-
 use domain::{Month, Siren};
 
 use crate::rows::CompanyRows;
@@ -34,15 +31,6 @@ pub enum View {
 impl View {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::G3, Self::G5, Self::G5Yearly];
-
-    /// Stable name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::G3 => "g3",
-            Self::G5 => "g5",
-            Self::G5Yearly => "g5_yearly",
-        }
-    }
 
     /// Names of the inputs, as published, in order.
     pub fn columns(self) -> Vec<String> {
@@ -66,25 +54,6 @@ impl View {
     }
 }
 
-impl fmt::Display for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A text that names no view.
-#[derive(Debug, thiserror::Error)]
-#[error("'{0}' is no legacy view: g3, g5 and g5_yearly are")]
-pub struct UnknownView(String);
-
-impl FromStr for View {
-    type Err = UnknownView;
-
-    fn from_str(text: &str) -> Result<Self, UnknownView> {
-        Self::ALL.into_iter().find(|view| view.name() == text).ok_or_else(|| UnknownView(text.to_owned()))
-    }
-}
-
 /// The inputs of a company over a window.
 #[derive(Debug, Clone)]
 pub struct Inputs {
@@ -95,6 +64,13 @@ pub struct Inputs {
     /// Input after input, each month after month; NaN where missing. A month that the fifth generation dropped (no headcount,
     /// or no contributions in a year) is NaN in all of them.
     pub columns: Vec<Vec<f64>>,
+}
+
+/// The last payment delay of each month, days. `index` gives the place of a month, if it has one.
+fn payment_delays<'a>(rows: &'a CompanyRows, index: impl Fn(Month) -> Option<usize> + 'a) -> impl Iterator<Item = (usize, f64)> + 'a {
+    let mut delays: Vec<_> = rows.payment_delays.iter().map(|row| (row.value_date, row.days)).collect();
+    delays.sort_unstable();
+    delays.into_iter().filter_map(move |(date, days)| Some((index(Month::of(date))?, f64::from(days))))
 }
 
 #[cfg(test)]
@@ -109,13 +85,11 @@ mod tests {
             let mut unique = names(view);
             unique.sort();
             unique.dedup();
-            assert_eq!(unique.len(), names(view).len(), "{view}");
-            assert_eq!(view.name().parse::<View>().unwrap(), view);
+            assert_eq!(unique.len(), names(view).len(), "{view:?}");
             let empty = CompanyRows::empty(Siren::parse(b"732829320").unwrap());
             let inputs = view.compute(&empty, "2024-01".parse().unwrap(), "2024-06".parse().unwrap());
             assert_eq!(inputs.columns.len(), names(view).len());
             assert!(inputs.columns.iter().all(|column| column.len() == 6));
         }
-        assert!("g4".parse::<View>().unwrap_err().to_string().contains("g5_yearly"));
     }
 }

@@ -99,11 +99,15 @@ fn entry(
 
 /// Refuses vectors that the champion cannot read.
 fn check(published: &Published, champion: &Champion) -> Result<(), ScoringError> {
-    let wanted = champion.catalogue().schema_hash().to_owned();
+    let wanted = champion.catalogue().schema_hash();
     if published.schema_hash == wanted {
         Ok(())
     } else {
-        Err(ScoringError::SchemaMismatch { model: champion.id().to_owned(), wanted, found: published.schema_hash.clone() })
+        Err(ScoringError::SchemaMismatch {
+            model: champion.id().to_owned(),
+            wanted: wanted.to_owned(),
+            found: published.schema_hash.clone(),
+        })
     }
 }
 
