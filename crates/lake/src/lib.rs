@@ -8,6 +8,7 @@
 mod columns;
 mod copying;
 mod delta;
+mod direct;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod faults;

@@ -3,7 +3,9 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, StringArray};
+use arrow::compute::and;
+use arrow::compute::kernels::cmp::{gt_eq, lt_eq};
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use domain::Siren;
@@ -12,15 +14,15 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::error::LakeError;
 
@@ -132,6 +134,18 @@ impl AsyncFileReader for Pieces {
     }
 }
 
+/// Leaves out the rows of other companies before their other columns are decoded: a range of companies has few rows of each
+/// row group when a delivery is large.
+fn rows_of(sirens: RangeInclusive<Siren>, schema: &SchemaDescriptor) -> RowFilter {
+    let (low, high) = (sirens.start().to_string(), sirens.end().to_string());
+    let wanted = move |batch: RecordBatch| {
+        let (low, high) = (StringArray::new_scalar(&low), StringArray::new_scalar(&high));
+        and(&gt_eq(batch.column(0), &low)?, &lt_eq(batch.column(0), &high)?)
+    };
+    let columns = ProjectionMask::columns(schema, ["siren"]);
+    RowFilter::new(vec![Box::new(ArrowPredicateFn::new(columns, wanted))])
+}
+
 /// A file with its footer read once.
 #[derive(Clone)]
 pub(crate) struct ParquetFile {
@@ -159,7 +173,12 @@ impl ParquetFile {
         (0..metadata.num_row_groups()).filter(may_hold).collect()
     }
 
-    /// The batches of the row groups that may hold a company of the range: a superset of its rows.
+    /// Whether all companies of a row group are in the range, as far as that matters: a file without companies has no other.
+    fn within(&self, group: usize, sirens: &RangeInclusive<Siren>) -> bool {
+        bounds(self.metadata.metadata(), group).is_none_or(|(low, high)| sirens.contains(&low) && sirens.contains(&high))
+    }
+
+    /// The rows of the range, of the row groups that may hold one; all of them when the file has no companies.
     pub(crate) fn stream(
         self,
         sirens: Option<&RangeInclusive<Siren>>,
@@ -170,11 +189,16 @@ impl ParquetFile {
             return Ok(futures::stream::empty().boxed());
         }
         let path = self.pieces.path.to_string();
+        let partly = sirens.filter(|sirens| !groups.iter().all(|group| self.within(*group, sirens))).cloned();
         let mut builder =
             ParquetRecordBatchStreamBuilder::new_with_metadata(self.pieces, self.metadata).with_row_groups(groups).with_batch_size(BATCH);
         if let Some(columns) = columns {
-            let mask = parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
             builder = builder.with_projection(mask);
+        }
+        if let Some(sirens) = partly {
+            let filter = rows_of(sirens, builder.parquet_schema());
+            builder = builder.with_row_filter(filter);
         }
         let stream = builder.build().map_err(|error| LakeError::corrupt(path.as_str(), error))?;
         Ok(stream.map_err(move |error| LakeError::corrupt(path.as_str(), error)).boxed())
@@ -183,7 +207,6 @@ impl ParquetFile {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::StringArray;
     use arrow::datatypes::{Field, Schema};
     use object_store::memory::InMemory;
 
@@ -214,6 +237,16 @@ mod tests {
         assert_eq!(groups(ROW_GROUP - 1..=ROW_GROUP), [0, 1], "both ends are included");
         assert_eq!(groups(3 * ROW_GROUP..=999_999_999), [3]);
         assert!(groups(200_000_000..=300_000_000).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_range_gives_its_own_rows() {
+        let file = file("siren", 2 * ROW_GROUP).await;
+        for (low, high) in [(0, 2 * ROW_GROUP), (5, 5), (ROW_GROUP - 2, ROW_GROUP + 1), (ROW_GROUP, 2 * ROW_GROUP - 1), (0, 4)] {
+            let rows: Vec<RecordBatch> = file.clone().stream(Some(&(siren(low)..=siren(high))), None).unwrap().try_collect().await.unwrap();
+            let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(count, high.min(2 * ROW_GROUP - 1) + 1 - low, "{low} to {high}");
+        }
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::common::OperationProgress;
-use api::google::longrunning::{CancelOperationRequest, GetOperationRequest, Operation, operation};
+use api::google::longrunning::{CancelOperationRequest, GetOperationRequest, Operation, WaitOperationRequest, operation};
 use prost::Message;
 use service_kit::error::{ErrorCode, ServiceError};
 use tokio::time::{sleep, timeout};
@@ -110,8 +110,8 @@ async fn end(channel: &Channel, started: Operation, quiet: bool) -> Result<Opera
     let mut patience = Patience::new(AWAY);
     while !operation.done {
         tell(&progress, &operation);
-        sleep(LOOK).await;
-        match Clients::operations(channel).get_operation(GetOperationRequest { name: name.clone() }).await {
+        let request = WaitOperationRequest { name: name.clone(), timeout: LOOK.try_into().ok() };
+        match Clients::operations(channel).wait_operation(request).await {
             Ok(reply) => {
                 operation = reply.into_inner();
                 patience = Patience::new(AWAY);

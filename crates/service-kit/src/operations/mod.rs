@@ -18,7 +18,8 @@ use futures::future::BoxFuture;
 use lake::{Lake, LakeError, Version};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 pub use record::{Progress, Record, State};
@@ -26,6 +27,9 @@ pub use server::OperationsService;
 
 use crate::config::JobsConfig;
 use crate::error::{ErrorCode, ServiceError};
+
+/// Between two looks at an operation that may end in another process.
+const ELSEWHERE: Duration = Duration::from_millis(200);
 
 /// A kind of job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,8 @@ struct Inner {
     owner: String,
     lease: Duration,
     handlers: Mutex<BTreeMap<&'static str, (Kind, Handler)>>,
+    /// Told whenever a job of this process has ended.
+    ended: Notify,
 }
 
 impl Jobs {
@@ -74,7 +80,7 @@ impl Jobs {
     pub fn new(lake: Lake, config: &JobsConfig) -> Self {
         let owner = format!("{}-{}", std::process::id(), Uuid::now_v7().simple());
         let lease = Duration::from_secs(config.lease_seconds.max(1));
-        Self { inner: Arc::new(Inner { lake, owner, lease, handlers: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { lake, owner, lease, handlers: Mutex::default(), ended: Notify::new() }) }
     }
 
     /// Declares a kind of job and what runs it. The handler must be idempotent: it may run again after a crash.
@@ -210,12 +216,14 @@ impl Jobs {
         }
     }
 
-    /// The operation once it has ended, or as it is after `limit`.
+    /// The operation once it has ended, or as it is after `limit`. One that ends in this process is seen at once.
     pub async fn wait(&self, name: &str, limit: Duration) -> Result<Operation, ServiceError> {
         let end = Instant::now() + limit;
         loop {
+            // Listens before it looks, so that no end falls in between.
+            let ended = self.inner.ended.notified();
             let operation = self.get(name).await?;
-            if operation.done || timeout_at(end, sleep(Duration::from_millis(200))).await.is_err() {
+            if operation.done || timeout_at(end, timeout(ELSEWHERE, ended)).await.is_err() {
                 return Ok(operation);
             }
         }
@@ -349,7 +357,7 @@ impl Jobs {
             held.0.progress = progress.clone();
             held.0.finish(result.clone());
             match self.write(Some(&held.1), &held.0).await {
-                Ok(_) => return,
+                Ok(_) => return self.inner.ended.notify_waiters(),
                 Err(LakeError::Conflict(_)) => match self.read(&held.0.name).await {
                     Ok(Some((record, version))) if record.owner == self.inner.owner && record.run == held.0.run => held = (record, version),
                     _ => return,
