@@ -1,15 +1,18 @@
 //! A local file that is copied while it is read: whoever reads sees exactly what is stored, and the file is read once.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
 
-use crate::direct::Direct;
 use crate::files::{make_folder, sync};
 
+/// Bytes after which the copy is sent to the disk, so that little is left to wait for at the end.
+const FLUSH: u64 = 32 * 1024 * 1024;
 /// Bytes read at once when nobody else reads.
 const PIECE: usize = 1024 * 1024;
 
@@ -19,11 +22,12 @@ pub(crate) struct Copying(Arc<Mutex<State>>);
 
 struct State {
     source: File,
-    /// `None` once it has ended.
-    copy: Option<Direct>,
+    copy: File,
     target: PathBuf,
     digest: Sha256,
     size: u64,
+    flushed: u64,
+    flusher: Option<(SyncSender<()>, JoinHandle<io::Result<()>>)>,
     /// A failed write loses what was read: nothing can be stored any more.
     failed: bool,
 }
@@ -32,8 +36,8 @@ impl Copying {
     /// Opens the source, and the copy under a name that nothing has.
     pub(crate) fn begin(source: &Path, target: &Path) -> io::Result<Self> {
         make_folder(target.parent().unwrap_or(target))?;
-        let (source, copy, target) = (File::open(source)?, Some(Direct::create(target)?), target.to_owned());
-        let state = State { source, copy, target, digest: Sha256::new(), size: 0, failed: false };
+        let (source, copy, target) = (File::open(source)?, File::create_new(target)?, target.to_owned());
+        let state = State { source, copy, target, digest: Sha256::new(), size: 0, flushed: 0, flusher: None, failed: false };
         Ok(Self(Arc::new(Mutex::new(state))))
     }
 
@@ -42,7 +46,10 @@ impl Copying {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut piece = vec![0; PIECE];
         while state.read(&mut piece)? > 0 {}
-        state.copy.take().map_or(Ok(()), Direct::end)?;
+        if let Some((sender, flusher)) = state.flusher.take() {
+            drop(sender);
+            flusher.join().unwrap_or_else(|_| Err(io::Error::other("the disk could not be waited for")))?;
+        }
         sync(&state.target)?;
         Ok((state.size, hex::encode(state.digest.clone().finalize())))
     }
@@ -61,14 +68,30 @@ impl State {
         }
         let read = self.source.read(buffer)?;
         self.failed = true;
-        match &mut self.copy {
-            Some(copy) => copy.write(&buffer[..read])?,
-            None => return Err(io::Error::other("the copy of this file has ended")),
-        }
+        self.copy.write_all(&buffer[..read])?;
         self.digest.update(&buffer[..read]);
         self.size += read as u64;
+        if self.size - self.flushed >= FLUSH {
+            self.flush()?;
+        }
         self.failed = false;
         Ok(read)
+    }
+
+    /// Has what was written so far sent to the disk in the background. When that is still busy, the next time will do.
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushed = self.size;
+        if self.flusher.is_none() {
+            let (sender, receiver) = sync_channel(1);
+            let copy = self.copy.try_clone()?;
+            let flusher = thread::spawn(move || receiver.into_iter().try_for_each(|()| copy.sync_data()));
+            self.flusher = Some((sender, flusher));
+        }
+        if let Some((sender, _)) = &self.flusher {
+            // A flusher that failed says so at the end.
+            let _ = sender.try_send(());
+        }
+        Ok(())
     }
 }
 
@@ -79,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_read_is_what_is_stored() {
         let folder = tempfile::tempdir().unwrap();
-        let content: Vec<u8> = (0..9 * PIECE as u32 + 77).map(|value| (value % 253) as u8).collect();
+        let content: Vec<u8> = (0..FLUSH as u32 + 77).map(|value| (value % 253) as u8).collect();
         let source = folder.path().join("a.csv");
         std::fs::write(&source, &content).unwrap();
         for (name, read) in [("none", 0), ("half", content.len() as u64 / 2), ("all", u64::MAX)] {

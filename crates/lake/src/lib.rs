@@ -8,7 +8,6 @@
 mod columns;
 mod copying;
 mod delta;
-mod direct;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod faults;
