@@ -101,6 +101,7 @@ impl<R: TableRow> Partition<R> {
         let rows = futures::stream::iter(streams).flatten().map(move |batch| {
             let mut rows = R::decode(&batch?)?;
             if let Some(sirens) = &sirens {
+                // Of files without statistics all rows come.
                 rows.retain(|row| sirens.contains(&row.siren()));
             }
             Ok(rows)

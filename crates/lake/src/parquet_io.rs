@@ -173,12 +173,13 @@ impl ParquetFile {
         (0..metadata.num_row_groups()).filter(may_hold).collect()
     }
 
-    /// Whether all companies of a row group are in the range, as far as that matters: a file without companies has no other.
+    /// Whether all companies of a row group are in the range. A group that does not say which it has counts as such: it has no
+    /// companies, or was written without statistics, and its rows are left to the caller.
     fn within(&self, group: usize, sirens: &RangeInclusive<Siren>) -> bool {
         bounds(self.metadata.metadata(), group).is_none_or(|(low, high)| sirens.contains(&low) && sirens.contains(&high))
     }
 
-    /// The rows of the range, of the row groups that may hold one; all of them when the file has no companies.
+    /// The rows of the range; all rows of row groups that do not say which companies they have.
     pub(crate) fn stream(
         self,
         sirens: Option<&RangeInclusive<Siren>>,

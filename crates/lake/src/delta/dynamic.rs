@@ -51,7 +51,7 @@ impl DynamicTable {
         Ok(self.log.partition(batch).await?.iter().map(ParquetFile::rows).sum())
     }
 
-    /// Batches of rows of the companies of a range (and some of their neighbours), or of all; some columns or all.
+    /// Batches of rows of the companies of a range, or of all; some columns or all. A table without a column `siren` gives all.
     pub async fn scan(
         &self,
         batch: BatchKey,
