@@ -43,7 +43,7 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
 
-bench: bench-ingest bench-features bench-online ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
+bench: bench-ingest bench-features bench-online bench-train ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
 
 bench-%:
 	@scripts/setup.sh build test

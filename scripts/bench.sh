@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online
+# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online|train
 #
-# In the environment: COMPANIES, the size of `ingest` and `online`; RUNS, how often an import is timed; SIZES of `features`;
-# PROFILE, that of the build.
+# In the environment: COMPANIES, the size of `ingest` and `online`; RUNS, how often an import or a training is timed; SIZES of
+# `features`; ROWS of `train`; PROFILE, that of the build.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -33,5 +33,10 @@ online)
     heading "Vectors served from Redis: $COMPANIES companies"
     "$TOOLS/bin/python" "$ROOT/scripts/bench_online.py" "$sf" "$delivery" "$work" "$COMPANIES"
     ;;
-*) die "there is no benchmark '${1:-}'; there are: ingest, features, online" ;;
+train)
+    "$TOOLS/bin/python" -c 'import lightgbm' 2>/dev/null || "$TOOLS/bin/pip" install --quiet lightgbm==4.6.0
+    heading "Training, beside LightGBM's Python package"
+    "$TOOLS/bin/python" "$ROOT/scripts/bench_train.py" "$sf" "$work" "${ROWS:-2000000}" "$RUNS"
+    ;;
+*) die "there is no benchmark '${1:-}'; there are: ingest, features, online, train" ;;
 esac

@@ -18,7 +18,7 @@ def main() -> None:
     found = connection.execute(query, [batch, f"{month}-01", sirens])
     names = [column[0] for column in found.description]
     rows = [dict(zip(names, row)) for row in found.fetchall()]
-    fixed = ("siren", "month", "risk", "label", "batch")
+    fixed = ("siren", "month", "risk", "label", "event_in", "event", "lenient_label", "batch")
     print(json.dumps({row["siren"]: {name: row[name] for name in names if name not in fixed} for row in rows}))
 
 

@@ -145,7 +145,7 @@ fn labels_and_the_perimeter_of_the_time_are_those_of_the_truth() {
             (
                 rows.siren,
                 (
-                    risk::labels(&rows, first, last, last, 18),
+                    risk::outcomes(&rows, first, last, last, 18).into_iter().map(|outcome| outcome.label).collect::<Vec<_>>(),
                     risk::standings(&rows, first, last, &rules, Size { basis: SizeBasis::Headcount, rule: SizeRule::default() }),
                 ),
             )

@@ -89,6 +89,14 @@ codes! {
     SchemaMismatch = "SF-TRA-0004", FailedPrecondition, None;
     /// The learning engine failed.
     TrainingFailed = "SF-TRA-0005", Internal, None;
+    /// A model that its report speaks against.
+    PromotionRefused = "SF-TRA-0006", FailedPrecondition, None;
+    /// A model that no trusted key signed.
+    SignatureRefused = "SF-TRA-0007", FailedPrecondition, None;
+    /// Processes that train together, of which one is missing.
+    WorkersLost = "SF-TRA-0008", Unavailable, Some(10);
+    /// No training that waits for workers.
+    NoTraining = "SF-TRA-0009", Unavailable, Some(2);
     /// A list that does not exist.
     ListNotFound = "SF-LIS-0001", NotFound, None;
     /// No list is published.

@@ -157,6 +157,11 @@ impl DatasetBuilder {
         Ok(Self { dataset: Dataset { handle, schema: to.schema.clone(), binning: to.binning.clone(), positives: 0 }, pushed: 0 })
     }
 
+    /// A builder of a data set of `rows` rows with the bins of this one, to fill both in one pass over the table.
+    pub fn sibling(&self, rows: usize, weighted: bool) -> Result<Self> {
+        Self::aligned(&self.dataset, rows, weighted)
+    }
+
     /// Stores the next rows with their labels (0 or 1) and, if they were announced, their weights (above 0).
     pub fn push<V: Value>(&mut self, rows: Rows<'_, V>, labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
         refuse("label", labels, |label| label == 0.0 || label == 1.0)?;

@@ -71,6 +71,14 @@ pub enum TreesError {
         /// What is wrong, and what is allowed.
         problem: String,
     },
+    /// A parameter given by name cannot be set.
+    #[error("parameter {name}: {problem}")]
+    Setting {
+        /// Its name, as given.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A text is not a model that this crate can run.
     #[error("this is not a LightGBM text model of one binary or raw output: {problem}")]
     ModelText {

@@ -314,6 +314,39 @@ impl<'d> Trainer<'d> {
     }
 }
 
+/// The calling thread's place among machines that train together: LightGBM keeps it by thread, so that data sets and
+/// boosters made on this thread while it is joined are shared with the others.
+#[derive(Debug)]
+pub(crate) struct NetworkHandle {
+    pub(crate) machines: usize,
+    /// Not to be moved to another thread.
+    here: PhantomData<*const ()>,
+}
+
+impl NetworkHandle {
+    /// Connects to the machines, `host:port` separated by commas, of which this is number `rank`; waits for those that are
+    /// not there yet.
+    pub(crate) fn join(machines: &str, rank: usize, count: usize, port: u16, minutes: u32) -> Result<Self> {
+        let list = c_string("machines", &format!("rank={rank},{machines}"))?;
+        let (minutes, count_c) = (c_count("minutes", minutes as usize)?, c_count("machines", count)?);
+        // SAFETY: the string is NUL-terminated and outlives the call, which copies what it needs.
+        let code = unsafe { sys::LGBM_NetworkInit(list.as_ptr(), c_int::from(port), minutes, count_c) };
+        if let Err(error) = check("LGBM_NetworkInit", code) {
+            // SAFETY: leaves whatever was joined of the calling thread's network; it takes no argument.
+            unsafe { sys::LGBM_NetworkFree() };
+            return Err(error);
+        }
+        Ok(Self { machines: count, here: PhantomData })
+    }
+}
+
+impl Drop for NetworkHandle {
+    fn drop(&mut self) {
+        // SAFETY: it closes the connections of the calling thread, the one that joined: the handle cannot be sent elsewhere.
+        unsafe { sys::LGBM_NetworkFree() };
+    }
+}
+
 /// What a prediction gives.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {

@@ -1,9 +1,11 @@
 //! What is stored beside a model's text: all that is needed to score with it and to know where it comes from.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, VennAbers};
 use crate::params::Params;
 
 /// Description of a registered model, `models/<id>/model.json`.
@@ -28,14 +30,30 @@ pub struct Manifest {
     pub trees: usize,
     /// From log-odds to probability.
     pub calibration: Calibration,
+    /// How sure a probability is.
+    pub uncertainty: VennAbers,
     /// Probability from which a company is at the moderate level, included.
     pub moderate: f64,
     /// Probability from which a company is at the high level, included.
     pub high: f64,
+    /// Thresholds by what can be followed, where the parts of the country are known.
+    pub capacity: Option<Capacity>,
+    /// Hash of the feedback of agents that learning followed; empty without any.
+    pub feedback: String,
     /// SHA-256 of the model's text, hexadecimal.
     pub text_sha256: String,
     /// Version of the program that trained it.
     pub code_version: String,
+}
+
+/// A threshold for each part of the country, so that about so many companies are at or above it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// Companies of a part that can be followed at once.
+    pub companies: u32,
+    /// Probability by the code of the part.
+    pub thresholds: BTreeMap<String, f64>,
 }
 
 impl Manifest {

@@ -137,6 +137,21 @@ impl Params {
         }
     }
 
+    /// The same with one parameter changed, by its name and as text: how clients and searches name parameters. The value is
+    /// JSON, or a bare word.
+    pub fn with(&self, name: &str, text: &str) -> Result<Self> {
+        let refused = |problem: String| TreesError::Setting { name: name.to_owned(), problem };
+        let mut document = serde_json::to_value(self)?;
+        let known = document.as_object_mut().ok_or_else(|| refused("parameters are no document".to_owned()))?;
+        if !known.contains_key(name) {
+            let names: Vec<&str> = known.keys().map(String::as_str).collect();
+            return Err(refused(format!("there is none of this name; there are {}", names.join(", "))));
+        }
+        let value = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()));
+        known.insert(name.to_owned(), value);
+        serde_json::from_value(document).map_err(|error| refused(error.to_string()))
+    }
+
     /// Checks ranges, and the constraints against the number of features and the categorical ones.
     pub fn check(&self, features: usize, categorical: &[usize]) -> Result<()> {
         let shares = [
@@ -305,6 +320,16 @@ mod tests {
         assert_eq!(params.fingerprint().unwrap().len(), 64);
         assert_ne!(params.fingerprint().unwrap(), Params { seed: 43, ..params }.fingerprint().unwrap());
         assert!(serde_json::from_str::<Params>("{\"num_iterations\":3}").is_err(), "unknown fields are refused");
+    }
+
+    #[test]
+    fn a_parameter_is_set_by_its_name() {
+        let params = Params::default();
+        assert_eq!(params.with("num_leaves", "63").unwrap(), Params { num_leaves: 63, ..params.clone() });
+        assert_eq!(params.with("metric", "auc").unwrap().metric, ValidationMetric::Auc);
+        assert_eq!(params.with("max_depth", "null").unwrap(), params);
+        assert!(params.with("leaves", "63").unwrap_err().to_string().contains("num_leaves"));
+        assert!(params.with("num_leaves", "many").is_err() && params.with("seed", "-1").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::dataset::Dataset;
 use crate::error::{Result, TreesError};
 use crate::ffi::Trainer;
 use crate::model::Model;
+use crate::network::Network;
 use crate::params::Params;
 
 /// One finished round.
@@ -40,6 +41,28 @@ pub fn train(
     valid: Option<&Dataset>,
     progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
 ) -> Result<Trained> {
+    grow(params, train, valid, "", progress)
+}
+
+/// The same with the other machines of a network, each with its own training rows: see [`crate::network`]. A progress that
+/// breaks on one machine ends the training of all.
+pub fn train_together(
+    network: &Network,
+    params: &Params,
+    train: &Dataset,
+    valid: Option<&Dataset>,
+    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
+) -> Result<Trained> {
+    grow(params, train, valid, &format!(" tree_learner=data num_machines={}", network.machines()), progress)
+}
+
+fn grow(
+    params: &Params,
+    train: &Dataset,
+    valid: Option<&Dataset>,
+    more: &str,
+    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
+) -> Result<Trained> {
     params.check(train.features(), train.schema().categorical())?;
     for dataset in [Some(train), valid].into_iter().flatten() {
         if dataset.positives() == 0 || dataset.positives() == dataset.rows() {
@@ -49,7 +72,7 @@ pub fn train(
     if params.early_stopping_rounds.is_some() && valid.is_none() {
         return Err(TreesError::parameter("early_stopping_rounds", "there is no validation set: give one, or leave it out"));
     }
-    let text = format!("{} {}", params.to_lightgbm(), train.binning.to_lightgbm(train.schema().categorical()));
+    let text = format!("{} {}{more}", params.to_lightgbm(), train.binning.to_lightgbm(train.schema().categorical()));
     let mut trainer = Trainer::new(&train.handle, &text, params.threads as usize)?;
     if let Some(valid) = valid {
         trainer.add_validation(&valid.handle)?;

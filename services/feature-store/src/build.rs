@@ -28,7 +28,7 @@ use crate::error::FeatureError;
 use crate::peers::{self, Followed};
 
 /// Months that a label looks ahead (`design.md` §6).
-pub const HORIZON: i32 = 18;
+pub const HORIZON: u16 = 18;
 /// Companies computed together.
 const BUCKET: usize = 1_000;
 
@@ -122,7 +122,7 @@ impl Build<'_> {
             let company = |(rows, in_perimeter): (&CompanyRows, &bool)| Labelled {
                 panel: panel::build(rows, &rates, from, last, &rules, &catalogue),
                 standings: risk::standings(rows, from, last, &rules, size),
-                labels: risk::labels(rows, from, last, last, HORIZON),
+                outcomes: risk::outcomes(rows, from, last, last, HORIZON),
                 in_perimeter: *in_perimeter,
             };
             bucket.par_iter().zip(&included).map(company).collect()

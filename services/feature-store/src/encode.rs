@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Float32Array, Float32Builder, RecordBatch, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Float32Array, Float32Builder, Int32Builder, RecordBatch, StringBuilder,
+};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef};
 use domain::{Month, NaiveDate};
 use lake::Lake;
 use lake::tables::DynamicTable;
-use panel::risk::{RiskStatus, Standing};
+use panel::risk::{Outcome, RiskStatus, Standing};
 use panel::{Catalogue, Panel};
 use rayon::prelude::*;
 
@@ -19,8 +21,8 @@ pub struct Labelled {
     pub panel: Panel,
     /// How the company stands at each month of the panel.
     pub standings: Vec<Standing>,
-    /// Outcome of each month, where known.
-    pub labels: Vec<Option<bool>>,
+    /// What became of the company after each month.
+    pub outcomes: Vec<Outcome>,
     /// In the batch's perimeter.
     pub in_perimeter: bool,
 }
@@ -43,17 +45,24 @@ impl Labelled {
 
     /// The label of a month: only a company at risk has one.
     fn label(&self, position: usize) -> Option<bool> {
-        self.labels[position].filter(|_| self.status(position) == RiskStatus::AtRisk)
+        self.outcomes[position].label.filter(|_| self.status(position) == RiskStatus::AtRisk)
     }
 }
 
-/// Columns of the offline table: `siren`, `month`, `risk`, `label`, then one column a feature, null where unknown.
+/// The columns of the offline table that come before the features.
+pub const FIXED: [&str; 7] = ["siren", "month", "risk", "label", "event_in", "event", "lenient_label"];
+
+/// Columns of the offline table: `siren`, `month`, `risk`, `label`, `event_in` and `event` (months to the next proceeding
+/// known, and its kind), `lenient_label` (the target of 2024), then one column a feature, null where unknown.
 pub fn schema(catalogue: &Catalogue) -> SchemaRef {
     let mut fields = vec![
         Field::new("siren", DataType::Utf8, false),
         Field::new("month", DataType::Date32, false),
         Field::new("risk", DataType::Utf8, false),
         Field::new("label", DataType::Boolean, true),
+        Field::new("event_in", DataType::Int32, true),
+        Field::new("event", DataType::Utf8, true),
+        Field::new("lenient_label", DataType::Boolean, false),
     ];
     fields.extend(catalogue.features().iter().map(|feature| Field::new(&feature.name, DataType::Float32, true)));
     Arc::new(Schema::new(fields))
@@ -81,9 +90,10 @@ pub fn value(column: &Float32Array, row: usize) -> f32 {
 
 /// The rows of some companies, in their order, each by month.
 pub fn encode(schema: &SchemaRef, companies: &[Labelled]) -> Result<RecordBatch, FeatureError> {
-    let features = schema.fields().len() - 4;
+    let features = schema.fields().len() - FIXED.len();
     let (mut sirens, mut months, mut risks, mut labels) =
         (StringBuilder::new(), Date32Builder::new(), StringBuilder::new(), BooleanBuilder::new());
+    let (mut events_in, mut events, mut lenient) = (Int32Builder::new(), StringBuilder::new(), BooleanBuilder::new());
     for company in companies {
         let siren = company.panel.siren.to_string();
         for position in (0..company.standings.len()).filter(|&position| company.keeps(position)) {
@@ -91,10 +101,21 @@ pub fn encode(schema: &SchemaRef, companies: &[Labelled]) -> Result<RecordBatch,
             months.append_value(days(company.panel.window.month(position)));
             risks.append_value(company.status(position).code());
             labels.append_option(company.label(position));
+            let outcome = company.outcomes[position];
+            events_in.append_option(outcome.next.map(|(months, _)| i32::from(months)));
+            events.append_option(outcome.next.map(|(_, action)| action.name()));
+            lenient.append_value(outcome.lenient);
         }
     }
-    let mut columns: Vec<ArrayRef> =
-        vec![Arc::new(sirens.finish()), Arc::new(months.finish()), Arc::new(risks.finish()), Arc::new(labels.finish())];
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(sirens.finish()),
+        Arc::new(months.finish()),
+        Arc::new(risks.finish()),
+        Arc::new(labels.finish()),
+        Arc::new(events_in.finish()),
+        Arc::new(events.finish()),
+        Arc::new(lenient.finish()),
+    ];
     let kept: Vec<Vec<usize>> =
         companies.iter().map(|company| (0..company.standings.len()).filter(|&position| company.keeps(position)).collect()).collect();
     let rows = columns[0].len();

@@ -16,11 +16,9 @@ use lake::tables::DynamicTable;
 use panel::risk::RiskStatus;
 use parquet::arrow::ArrowWriter;
 
-use crate::encode::{self, column};
+use crate::encode::{self, FIXED, column};
 use crate::error::FeatureError;
 
-/// Columns that a frame always has.
-pub(crate) const FIXED: [&str; 4] = ["siren", "month", "risk", "label"];
 /// Bytes of a row group of a Parquet file, in memory.
 const ROW_GROUP: usize = 16 * 1024 * 1024;
 
@@ -216,7 +214,7 @@ mod tests {
         let month: ArrayRef = Arc::new(Date32Array::from(vec![0]));
         let columns = vec![text("old"), text("0"), month, text("at_risk"), text("732829320")];
         let stored = RecordBatch::try_new(fields(&["old", "label", "month", "risk", "siren"]), columns).unwrap();
-        let found = Frame::default().filter(&stored, &fields(&FIXED)).unwrap();
+        let found = Frame::default().filter(&stored, &fields(&FIXED[..4])).unwrap();
         assert_eq!((found.num_columns(), found.column(0).as_string::<i32>().value(0)), (4, "732829320"));
         let lacking = Frame::default().filter(&stored, &fields(&["siren", "new"]));
         assert!(matches!(lacking, Err(FeatureError::OtherVersion(name)) if name == "new"));

@@ -15,9 +15,8 @@ use panel::legacy::{Inputs, View};
 use rayon::prelude::*;
 
 use crate::companies::{self, Tables};
-use crate::encode::{self, column};
+use crate::encode::{self, FIXED, column};
 use crate::error::FeatureError;
-use crate::frame::FIXED;
 
 /// Batches of rows whose companies are read together: reading few companies costs as much as reading many.
 const TOGETHER: usize = 16;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use domain::AlertLevel;
-use lake::Lake;
+use lake::{Lake, LakeError};
 use panel::Catalogue;
 use serde::Deserialize;
 use trees::explain::GroupContributions;
 use trees::manifest::{Manifest, text_digest};
+use trees::signature::{Signature, TrustedKeys};
 use trees::{Model, Rows};
 
 use crate::error::ScoringError;
@@ -18,6 +19,18 @@ use crate::reasons::{Part, reasons};
 #[derive(Debug, Deserialize)]
 struct Pointer {
     id: String,
+}
+
+/// Checks that a trusted key signed the manifest of a model.
+async fn verify(lake: &Lake, id: &str, manifest: &[u8], trusted: &TrustedKeys) -> Result<(), ScoringError> {
+    let path = format!("models/{id}/model.sig");
+    let refused = |why: String| ScoringError::Signature { model: id.to_owned(), why };
+    let bytes = match lake.objects().get(&path).await {
+        Err(LakeError::NotFound(_)) => return Err(refused("it is not signed".to_owned())),
+        found => found?,
+    };
+    let signature: Signature = serde_json::from_slice(&bytes).map_err(|error| ScoringError::document(path, error))?;
+    trusted.verify(manifest, &signature).map_err(|error| refused(error.to_string()))
 }
 
 /// A loaded model.
@@ -64,10 +77,14 @@ impl Champion {
         Ok(lake.pointers().read::<Pointer>("champion").await?.map(|(pointer, _)| pointer.id))
     }
 
-    /// Loads a model. Refuses a text that is not the one its manifest describes, and features that are not the catalogue's.
-    pub async fn load(lake: &Lake, id: &str, catalogue: Arc<Catalogue>) -> Result<Self, ScoringError> {
+    /// Loads a model. Refuses a text that is not the one its manifest describes, features that are not the catalogue's, and,
+    /// where keys are trusted, a manifest that none of them signed.
+    pub async fn load(lake: &Lake, id: &str, catalogue: Arc<Catalogue>, trusted: &TrustedKeys) -> Result<Self, ScoringError> {
         let path = |name: &str| format!("models/{id}/{name}");
         let manifest = lake.objects().get(&path("model.json")).await?;
+        if !trusted.is_empty() {
+            verify(lake, id, &manifest, trusted).await?;
+        }
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| ScoringError::document(path("model.json"), error))?;
         let text = lake.objects().get(&path("model.txt")).await?;
         let text = String::from_utf8(text.to_vec()).map_err(|error| ScoringError::document(path("model.txt"), error))?;

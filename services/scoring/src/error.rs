@@ -25,6 +25,14 @@ pub enum ScoringError {
         /// Hash found.
         found: String,
     },
+    /// The champion's signature does not hold.
+    #[error("the champion {model} is refused: {why}. Sign models with a trusted key (`signing_key` of training), or promote one that is")]
+    Signature {
+        /// The champion.
+        model: String,
+        /// Why.
+        why: String,
+    },
     /// No batch has online features.
     #[error("no features were published yet: run `sf features build --batch YYMM`")]
     NothingPublished,
@@ -102,6 +110,7 @@ impl From<ScoringError> for ServiceError {
         let code = match error {
             ScoringError::Service(error) => return error,
             ScoringError::NoChampion => ErrorCode::NoChampion,
+            ScoringError::Signature { .. } => ErrorCode::SignatureRefused,
             ScoringError::SchemaMismatch { .. } => ErrorCode::SchemaMismatch,
             ScoringError::NothingPublished | ScoringError::NotBuilt(_) => ErrorCode::FeaturesNotBuilt,
             ScoringError::UnknownCompany(_) => ErrorCode::UnknownCompany,

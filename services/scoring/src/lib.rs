@@ -12,6 +12,7 @@ pub mod reasons;
 mod scoring_service;
 mod state;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::lists::list_service_server::{ListServiceServer, SERVICE_NAME as LISTS};
@@ -26,6 +27,7 @@ use service_kit::error::{ErrorCode, ServiceError};
 use service_kit::operations::{JobProgress, Kind};
 use service_kit::process::Service;
 use tonic::service::RoutesBuilder;
+use trees::signature::TrustedKeys;
 
 use crate::error::ScoringError;
 use crate::state::State;
@@ -33,10 +35,13 @@ use crate::state::State;
 /// The job of a list.
 pub const BUILD_LIST: Kind = Kind { service: "scoring", name: "build-list", response: "signauxfaibles.lists.v1.DetectionList" };
 
-/// Settings of scoring: none yet.
+/// Settings of scoring.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {}
+pub struct Settings {
+    /// Public keys, PEM, of those whose models are accepted; without any, signatures are not looked at.
+    pub trusted_keys: Vec<PathBuf>,
+}
 
 /// The scoring service.
 pub struct ScoringProcess;
@@ -45,11 +50,13 @@ impl Service for ScoringProcess {
     type Settings = Settings;
     const NAMES: &'static [&'static str] = &[SCORING, LISTS];
 
-    async fn register(context: &Context, _: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
+    async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
+        let trusted = TrustedKeys::read(&settings.trusted_keys)
+            .map_err(|error| ServiceError::new(ErrorCode::Configuration, error.to_string()).with("field", "service.trusted_keys"))?;
         let vectors =
             Online::open(context.lake.clone(), context.online.redis_url.as_deref(), Role::Reader).await.map_err(ScoringError::from)?;
-        let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue));
+        let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue), trusted);
         let builder = state.clone();
         context.jobs.register(BUILD_LIST, move |request: BuildListRequest, progress: JobProgress| {
             let state = builder.clone();

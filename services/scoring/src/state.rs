@@ -9,6 +9,7 @@ use online_store::Online;
 use panel::Catalogue;
 use service_kit::operations::Jobs;
 use tokio::sync::Mutex;
+use trees::signature::TrustedKeys;
 
 use crate::champion::Champion;
 use crate::error::ScoringError;
@@ -27,6 +28,7 @@ pub struct State {
     pub jobs: Jobs,
     lake: Lake,
     catalogue: Arc<Catalogue>,
+    trusted: TrustedKeys,
     champion: ArcSwapOption<Champion>,
     /// One load at a time.
     loading: Mutex<()>,
@@ -34,9 +36,10 @@ pub struct State {
 
 impl State {
     /// Opens everything and follows the pointer `champion` for as long as the process lives.
-    pub fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>) -> Arc<Self> {
+    pub fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>, trusted: TrustedKeys) -> Arc<Self> {
         let lists = ListStore::new(lake.clone());
-        let state = Arc::new(Self { vectors, lists, jobs, lake, catalogue, champion: ArcSwapOption::empty(), loading: Mutex::new(()) });
+        let (champion, loading) = (ArcSwapOption::empty(), Mutex::new(()));
+        let state = Arc::new(Self { vectors, lists, jobs, lake, catalogue, trusted, champion, loading });
         let follower = state.clone();
         tokio::spawn(async move {
             loop {
@@ -72,7 +75,7 @@ impl State {
         let Some(id) = Champion::current_id(&self.lake).await? else { return Ok(()) };
         let _one = self.loading.lock().await;
         if self.champion.load().as_ref().is_none_or(|champion| champion.id() != id) {
-            let champion = Champion::load(&self.lake, &id, self.catalogue.clone()).await?;
+            let champion = Champion::load(&self.lake, &id, self.catalogue.clone(), &self.trusted).await?;
             tracing::info!(model = id, "champion loaded");
             self.champion.store(Some(Arc::new(champion)));
         }

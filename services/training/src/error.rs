@@ -35,8 +35,18 @@ pub enum TrainingError {
     /// The history is too short for the protocol.
     #[error(transparent)]
     TooShort(#[from] TooShort),
+    /// Entities stand on two sides of a split that forbids it.
+    #[error(
+        "{entities} entities have rows on two sides of the split, which the protocol {protocol} forbids: put all rows of an entity on one side"
+    )]
+    BothSides {
+        /// Which protocol.
+        protocol: &'static str,
+        /// How many.
+        entities: usize,
+    },
     /// The protocol has no such name.
-    #[error("'{0}' is not a protocol: holdout, rolling or lenient")]
+    #[error("'{0}' is not a protocol: holdout, disjoint, rolling or lenient")]
     UnknownProtocol(String),
     /// The model has no such name.
     #[error("'{0}' is not a kind of model: lightgbm, logistic, random-forest or rule")]
@@ -62,6 +72,31 @@ pub enum TrainingError {
         /// Hash of the online features.
         served: String,
     },
+    /// A model that its report, or the champion's, speaks against.
+    #[error(
+        "model {model} is not promoted: {doubts}. Look at its card (`sf models card {model}`); to promote it all the same, say why (`--because`)"
+    )]
+    Doubtful {
+        /// The model.
+        model: String,
+        /// What speaks against it.
+        doubts: String,
+    },
+    /// There is no champion before the champion.
+    #[error("there is no earlier champion to go back to")]
+    NothingBefore,
+    /// Processes that train together did not find each other, or one was lost.
+    #[error("training with several processes: {0}")]
+    Workers(String),
+    /// No training waits for workers.
+    #[error("no training waits for workers: ask again")]
+    NoTraining,
+    /// The training was cancelled.
+    #[error("the training was cancelled")]
+    Cancelled,
+    /// A frame given as a file lacks a column.
+    #[error("the file has no column '{0}'")]
+    FileColumn(String),
     /// A frame given as a file cannot be used.
     #[error("{0}")]
     External(String),
@@ -89,12 +124,19 @@ impl From<TrainingError> for ServiceError {
         let code = match &error {
             TrainingError::NoFeatures(_) | TrainingError::MissingColumn(_) | TrainingError::Frame(_) => ErrorCode::FeaturesNotBuilt,
             TrainingError::OneClass { .. } | TrainingError::NothingToMeasure(_) | TrainingError::TooShort(_) => ErrorCode::NotEnoughData,
+            TrainingError::Trees(TreesError::Parameter { .. } | TreesError::Setting { .. })
+            | TrainingError::BothSides { .. }
+            | TrainingError::FileColumn(_) => ErrorCode::InvalidArgument,
+            TrainingError::Doubtful { .. } => ErrorCode::PromotionRefused,
+            TrainingError::Workers(_) => ErrorCode::WorkersLost,
+            TrainingError::NoTraining => ErrorCode::NoTraining,
+            TrainingError::Cancelled => ErrorCode::OperationCancelled,
             TrainingError::UnknownProtocol(_)
             | TrainingError::UnknownKind(_)
             | TrainingError::NotServable(_)
             | TrainingError::External(_) => ErrorCode::InvalidArgument,
             TrainingError::ModelNotFound(_) => ErrorCode::ModelNotFound,
-            TrainingError::NoChampion => ErrorCode::NoChampion,
+            TrainingError::NoChampion | TrainingError::NothingBefore => ErrorCode::NoChampion,
             TrainingError::SchemaMismatch { .. } => ErrorCode::SchemaMismatch,
             TrainingError::Document { .. } => ErrorCode::StorageCorrupt,
             TrainingError::Trees(_) | TrainingError::Task(_) => ErrorCode::TrainingFailed,

@@ -1,24 +1,32 @@
-//! The training job: reads the frame, trains, compares with the other models on the same rows, registers.
+//! The training job: trains, compares, registers. Everything that it learns is of the rows and the request.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use api::training::{Evaluation, Model, Split as ApiSplit, TrainModelRequest};
-use domain::BatchKey;
-use futures::TryStreamExt;
+use api::training::{Model, TrainModelRequest};
 use lake::Lake;
-use lake::tables::DynamicTable;
 use panel::Catalogue;
 use service_kit::operations::JobProgress;
-use trees::calibration::Calibration;
 use trees::manifest::{Manifest, text_digest};
+use trees::signature::SigningKey;
+use trees::{Round, TreesError, fingerprint};
 
-use crate::Settings;
-use crate::card::{self, Card};
+use crate::alarms::{self, Alarm};
+use crate::crew::{self, Meeting, Place};
 use crate::error::TrainingError;
-use crate::frame::{Block, Frame};
-use crate::learn::{self, FeatureRoles, Kind, Measured};
+use crate::evaluate::Figure;
+use crate::learn::Kind;
+use crate::prepare::{self, Use};
 use crate::registry::{Artifact, Registry};
-use crate::split::{Protocol, Split};
+use crate::report::{CAUTION, Lineage, Report, Section, notes};
+use crate::search::{self, Log, Trial};
+use crate::setup::Setup;
+use crate::split::Protocol;
+use crate::study::{self, Plan, Study};
+use crate::{Settings, card};
+
+/// How often processes that train together start over when one is lost.
+const ATTEMPTS: u32 = 3;
 
 /// A training.
 pub struct Training<'a> {
@@ -28,208 +36,162 @@ pub struct Training<'a> {
     pub catalogue: &'a Catalogue,
     /// Threads and sizes.
     pub settings: &'a Settings,
+    /// What signs the models, if anything.
+    pub key: Option<&'a SigningKey>,
+    /// Where workers come.
+    pub meeting: &'a Meeting,
 }
 
 impl Training<'_> {
     /// Trains as asked and registers the model.
     pub async fn run(&self, request: &TrainModelRequest, progress: &JobProgress) -> Result<Model, TrainingError> {
-        let protocol = Protocol::parse(&request.protocol).ok_or_else(|| TrainingError::UnknownProtocol(request.protocol.clone()))?;
-        let kind = Kind::parse(&request.model).ok_or_else(|| TrainingError::UnknownKind(request.model.clone()))?;
-        let batch: BatchKey =
-            request.batch.parse().map_err(|_| TrainingError::External(format!("'{}' is not a batch key", request.batch)))?;
-        let table = DynamicTable::new(self.lake, "features", std::sync::Arc::new(arrow::datatypes::Schema::empty()));
-        if !table.batches().await?.contains(&batch) {
-            return Err(TrainingError::NoFeatures(batch));
-        }
-        let version = table.version().await?.unwrap_or_default();
-        let (first, last) = self.months(&table, batch).await?;
-        let splits = match protocol {
-            Protocol::Rolling => Split::origins(first, last)?,
-            protocol => vec![Split::new(protocol, first, last)?],
-        };
-        let mut measured = Vec::new();
-        for (origin, split) in splits.iter().enumerate() {
-            let frame = self.frame(&table, batch, *split).await?;
-            let (roles, threads) = (roles(self.catalogue), self.settings.threads);
-            let progress = progress.clone();
-            // The registered kind first, then the others on the same rows; earlier origins of rolling measure it alone.
-            let kinds: Vec<Kind> = if origin == 0 {
-                std::iter::once(kind).chain(Kind::ALL.into_iter().filter(|other| *other != kind)).collect()
+        let setup = Arc::new(Setup::of(self.lake, self.catalogue, self.settings, request).await?);
+        let mut attempt = 1;
+        let (report, study) = loop {
+            let place = if setup.asked.processes > 1 {
+                progress.set(0, 0, "", "waiting for workers");
+                Some(self.meeting.gather(request, crew::address(self.settings.host)?, setup.asked.processes).await?)
             } else {
-                vec![kind]
+                None
             };
-            let learnt = tokio::task::spawn_blocking(move || compare(&frame, &roles, &kinds, threads, &progress));
-            let (block, models) = learnt.await.map_err(|error| TrainingError::Task(error.to_string()))??;
-            measured.push((*split, block, models));
-        }
-        self.register(request, protocol, batch, version, measured).await
+            let work = Work { lake: self.lake.clone(), setup: setup.clone(), place, progress: progress.clone() };
+            let done = tokio::task::spawn_blocking(move || work.run()).await.map_err(|error| TrainingError::Task(error.to_string()))?;
+            match done {
+                Err(TrainingError::Trees(TreesError::LightGbm { call, message })) if setup.asked.processes > 1 => {
+                    tracing::warn!(attempt, call, message, "a process that trained with this one is lost");
+                    if attempt == ATTEMPTS {
+                        return Err(TrainingError::Workers(format!("lost one {ATTEMPTS} times; the last time: {message}")));
+                    }
+                    attempt += 1;
+                }
+                done => break done?,
+            }
+        };
+        self.register(request, &setup, report, study).await
     }
 
-    /// First and last months of the features.
-    async fn months(&self, table: &DynamicTable, batch: BatchKey) -> Result<(domain::Month, domain::Month), TrainingError> {
-        let mut scan = table.scan(batch, None, Some(&["month"])).await?;
-        let mut first = None;
-        while let Some(rows) = scan.try_next().await? {
-            let months = arrow::array::AsArray::as_primitive_opt::<arrow::datatypes::Date32Type>(rows.column(0).as_ref())
-                .ok_or(TrainingError::Frame("month"))?;
-            first = arrow::compute::min(months).into_iter().chain(first).min();
-        }
-        let first = first.and_then(crate::frame::month_of).ok_or(TrainingError::NoFeatures(batch))?;
-        Ok((first, batch.last_month()))
-    }
-
-    async fn frame(&self, table: &DynamicTable, batch: BatchKey, split: Split) -> Result<Frame, TrainingError> {
-        let names = self.catalogue.features().iter().map(|feature| feature.name.clone()).collect();
-        let mut frame = Frame::new(names, split, self.settings.training_month_step);
-        let mut scan = table.scan(batch, None, None).await?;
-        while let Some(rows) = scan.try_next().await? {
-            frame.add(&rows)?;
-        }
-        frame.check()?;
-        Ok(frame)
-    }
-
-    async fn register(
-        &self,
-        request: &TrainModelRequest,
-        protocol: Protocol,
-        batch: BatchKey,
-        features_version: i64,
-        measured: Vec<(Split, Sizes, Vec<Measured>)>,
-    ) -> Result<Model, TrainingError> {
-        let mut origins = measured.into_iter();
-        let Some((split, sizes, mut models)) = origins.next() else { return Err(TrainingError::NothingToMeasure("test")) };
-        if models.is_empty() {
-            return Err(TrainingError::NothingToMeasure("test"));
-        }
-        let main = models.remove(0);
-        let mut evaluations: Vec<Evaluation> = std::iter::once(&main).chain(&models).map(|measured| measured.evaluation.clone()).collect();
-        for (split, _, models) in origins {
-            evaluations.extend(models.into_iter().map(|measured| Evaluation {
-                model: format!("{} (test to {})", measured.evaluation.model, split.test.to),
-                ..measured.evaluation
-            }));
-        }
-        let candidate = main.candidate;
-        let text = candidate.text.clone().ok_or_else(|| TrainingError::NotServable(candidate.kind.name()))?;
+    async fn register(&self, request: &TrainModelRequest, setup: &Setup, report: Report, study: Study) -> Result<Model, TrainingError> {
+        let asked = &setup.asked;
+        let text = study.first.text.ok_or_else(|| TrainingError::NotServable(asked.kind.name()))?;
         let manifest = Manifest {
-            kind: candidate.kind.name().to_owned(),
-            protocol: protocol.name().to_owned(),
-            batch: batch.to_string(),
-            features_version,
+            kind: asked.kind.name().to_owned(),
+            protocol: asked.protocol.name().to_owned(),
+            batch: asked.batch.to_string(),
+            features_version: report.lineage.features_version,
             schema_hash: self.catalogue.schema_hash().to_owned(),
             features: self.catalogue.features().iter().map(|feature| feature.name.clone()).collect(),
-            params: candidate.params.clone(),
+            params: report.lineage.params.clone(),
             trees: trees::Model::from_text(text.clone())?.trees(),
-            calibration: candidate.calibration.clone(),
-            moderate: candidate.thresholds.moderate,
-            high: candidate.thresholds.high,
+            calibration: study.calibration,
+            uncertainty: study.uncertainty,
+            moderate: study.thresholds.moderate,
+            high: study.thresholds.high,
+            capacity: study.capacity,
+            feedback: report.lineage.feedback.clone(),
             text_sha256: text_digest(&text),
-            code_version: env!("CARGO_PKG_VERSION").to_owned(),
+            code_version: report.lineage.code_version.clone(),
         };
-        let document = |source| TrainingError::Document { what: "model.json".into(), source };
-        let id = manifest.id().map_err(document)?;
-        let model = Model {
-            id: id.clone(),
-            state: String::new(),
-            kind: manifest.kind.clone(),
-            protocol: manifest.protocol.clone(),
-            batch: manifest.batch.clone(),
-            schema_hash: manifest.schema_hash.clone(),
-            created_at: String::new(),
-            thresholds: Some(candidate.thresholds),
-            evaluations,
-            split: Some(sizes.describe(&split)),
-            calibration: match candidate.calibration {
-                Calibration::Isotonic(_) => "isotonic",
-                Calibration::Beta(_) => "beta",
-            }
-            .to_owned(),
-        };
-        let importance = importance(&text, &manifest.features)?;
-        let card = card::render(&Card { model: &model, reliability: &main.reliability, importance: &importance });
-        let manifest = serde_json::to_vec_pretty(&manifest).map_err(document)?;
+        let id = manifest.id().map_err(|source| TrainingError::Document { what: "model.json".into(), source })?;
+        let card = card::render(&format!("Model card {id}"), &report, Some(&manifest));
         let registry = Registry { lake: self.lake };
-        let registered = registry.add(&id, Artifact { text, manifest, model, card }).await?;
+        let registered = registry.add(&id, Artifact { text, manifest, report, card }, self.key).await?;
         if request.promote_if_none && registry.champion_id().await?.is_none() {
-            return registry.promote(&id).await;
+            return match registry.promote(&id, "").await {
+                Err(TrainingError::Doubtful { doubts, .. }) => {
+                    tracing::warn!(model = id, doubts, "promoted all the same: there is no champion to keep");
+                    registry.promote(&id, &format!("there was no champion to keep; {doubts}")).await
+                }
+                promoted => promoted,
+            };
         }
         Ok(registered)
     }
 }
 
-/// Rows and failures of each role.
-#[derive(Debug, Clone, Copy)]
-struct Sizes {
-    train: (u64, u64),
-    validation: (u64, u64),
-    test: (u64, u64),
+/// The part of a training that computes, on a thread of its own.
+struct Work {
+    lake: Lake,
+    setup: Arc<Setup>,
+    place: Option<Place>,
+    progress: JobProgress,
 }
 
-impl Sizes {
-    fn of(frame: &Frame) -> Self {
-        let size = |block: &Block| (block.len() as u64, block.positives() as u64);
-        Self { train: size(&frame.train), validation: size(&frame.validation), test: size(&frame.test) }
-    }
-
-    fn describe(&self, split: &Split) -> ApiSplit {
-        ApiSplit {
-            train_from: split.train.from.to_string(),
-            train_to: split.train.to.to_string(),
-            validation_from: split.validation.from.to_string(),
-            validation_to: split.validation.to.to_string(),
-            test_from: split.test.from.to_string(),
-            test_to: split.test.to.to_string(),
-            train_rows: self.train.0,
-            validation_rows: self.validation.0,
-            test_rows: self.test.0,
-            train_positives: self.train.1,
-            validation_positives: self.validation.1,
-            test_positives: self.test.1,
+impl Work {
+    /// Searches if asked to, then measures every split; the model of the first is the one that is kept.
+    fn run(&self) -> Result<(Report, Study), TrainingError> {
+        let (lineage, trials) = self.search()?;
+        // The registered kind first, then the others on the same rows; earlier origins of rolling measure it alone, and
+        // processes that train together have nobody's rows whole to compare on.
+        let kind = self.setup.asked.kind;
+        let every: Vec<Kind> = std::iter::once(kind).chain(Kind::ALL.into_iter().filter(|other| *other != kind)).collect();
+        let (mut sections, mut kept) = (Vec::new(), None);
+        for (at, split) in self.setup.splits.iter().enumerate() {
+            let earlier = at > 0 && split.protocol == Protocol::Rolling && self.setup.splits[at - 1].protocol == Protocol::Rolling;
+            let place = self.place.as_ref().filter(|_| at == 0);
+            let kinds = if earlier || place.is_some() { &every[..1] } else { &every };
+            let plan = Plan {
+                hazard: at == 0 && place.is_none() && split.protocol != Protocol::Lenient,
+                ..self.setup.plan(split, kinds, &lineage.params, place)
+            };
+            let mut told = |kind: Kind, round: Option<Round>| {
+                let (done, of) = round.map_or((0, 0), |round| (round.round.into(), round.of.into()));
+                self.progress.set(done, of, "trees", &format!("{}, {}", split.protocol.name(), kind.name()));
+                ControlFlow::Continue(())
+            };
+            let study = study::run(&self.setup.source, &plan, &mut told)?;
+            sections.push(study.section.clone());
+            if kept.is_none() {
+                self.progress.set(0, 0, "", "effects and breakdowns");
+                kept = Some((study.details(&self.setup.source, &plan)?, study));
+            }
         }
+        let (details, study) = kept.ok_or(TrainingError::NothingToMeasure("test"))?;
+        let report = Report {
+            caution: CAUTION.to_owned(),
+            lineage,
+            notes: notes(&sections),
+            alarms: details.alarms.into_iter().chain(jumps(&sections)).collect(),
+            sections,
+            breakdown: details.breakdown,
+            effects: details.effects,
+            search: trials,
+            learning_curve: learning_curve(&study),
+        };
+        Ok((report, study))
     }
-}
 
-/// Trains and measures each kind on the same rows. A kind other than the first that cannot be fitted is left out, loudly.
-fn compare(
-    frame: &Frame,
-    roles: &FeatureRoles,
-    kinds: &[Kind],
-    threads: u32,
-    progress: &JobProgress,
-) -> Result<(Sizes, Vec<Measured>), TrainingError> {
-    let params = learn::default_params(roles, threads);
-    let mut measured = Vec::new();
-    for (position, kind) in kinds.iter().enumerate() {
-        let mut told = |round: trees::Round| {
-            progress.set(round.round.into(), round.of.into(), "trees", kind.name());
+    /// The lineage with the best parameters of a search on the first split, if one is asked for. What it has tried is kept in
+    /// a pointer, named by all that decides it.
+    fn search(&self) -> Result<(Lineage, Vec<Trial>), TrainingError> {
+        let setup = &self.setup;
+        let lineage = setup.lineage.clone();
+        let (Some(budget), Some(split)) = (setup.asked.search, setup.splits.first()) else { return Ok((lineage, vec![])) };
+        let (params, runtime) = (&lineage.params, &setup.source.runtime);
+        let name = format!("searches/{}", fingerprint(&(&lineage, split, budget.candidates))?);
+        let pointers = self.lake.pointers();
+        let log: Log = runtime.block_on(pointers.read::<Log>(&name))?.map(|(log, _)| log).unwrap_or_default();
+        let plan = setup.plan(split, &[], params, None);
+        let used = Use { split, step: plan.step, feedback: plan.feedback, place: None };
+        let prepared = prepare::prepare(&setup.source, used, &setup.roles.categorical, params.seed.into(), params.threads)?;
+        let mut save = |log: &Log| Ok(runtime.block_on(pointers.set(&name, log))?);
+        let mut told = |done: u32, of: u32| {
+            self.progress.set(done.into(), of.into(), "candidates", "search");
             ControlFlow::Continue(())
         };
-        progress.set(0, 0, "", kind.name());
-        match learn::fit(*kind, frame, roles, &params, &mut told).and_then(|candidate| learn::measure(candidate, frame)) {
-            Ok(model) => measured.push(model),
-            Err(error) if position > 0 => tracing::warn!(kind = kind.name(), %error, "left out of the comparison"),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((Sizes::of(frame), measured))
-}
-
-/// What learning needs to know of the catalogue.
-pub fn roles(catalogue: &Catalogue) -> FeatureRoles {
-    let features = catalogue.features();
-    let ratio = ["debt_ratio", "debt_ratio_lag1", "debt_ratio_lag2"].map(|name| catalogue.index_of(name));
-    FeatureRoles {
-        categorical: (0..features.len()).filter(|position| features[*position].is_categorical()).collect(),
-        monotone: features.iter().map(|feature| feature.monotone).collect(),
-        debt_ratio: ratio.into_iter().flatten().collect(),
+        let found = search::search(&prepared, params, budget, log, &mut save, &mut told)?;
+        Ok((Lineage { params: found.params, ..lineage }, found.trials))
     }
 }
 
-/// Features by gain, strongest first.
-fn importance(text: &str, names: &[String]) -> Result<Vec<(String, f64)>, TrainingError> {
-    let gains = trees::Model::from_text(text)?.feature_importance()?;
-    let mut importance: Vec<(String, f64)> = names.iter().cloned().zip(gains).collect();
-    importance.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Ok(importance)
+/// The metric on validation after each round.
+pub(crate) fn learning_curve(study: &Study) -> Vec<(u32, f64)> {
+    study.first.history.iter().filter_map(|round| Some((round.round, round.metric?))).collect()
+}
+
+/// Alarms on the first model's AUC under other protocols.
+fn jumps(sections: &[Section]) -> Vec<Alarm> {
+    let auc = |section: &Section| section.models.first()?.worth.figures.get(&Figure::Auc).copied();
+    let Some((first, others)) = sections.split_first() else { return Vec::new() };
+    let Some(honest) = auc(first) else { return Vec::new() };
+    others.iter().filter_map(|section| alarms::between(&honest, section.protocol, &auc(section)?)).collect()
 }

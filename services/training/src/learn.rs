@@ -1,17 +1,18 @@
-//! From a frame to a calibrated model and its figures. No I/O: what is learnt depends on the rows and the parameters only.
+//! From prepared rows to fitted models, and from their scores on validation to probabilities and thresholds.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use api::training::{Evaluation, Thresholds};
 use serde::{Deserialize, Serialize};
-use trees::calibration::Calibration;
-use trees::metrics::{Bins, Ranked, ReliabilityBin, Scored};
+use trees::calibration::{Calibration, Choice, VennAbers};
+use trees::metrics::{Ranked, Scored};
 use trees::scorers::{DebtRule, Forest, Logistic, LogisticParams};
-use trees::{Dataset, Params, Round, Schema, Scorer, ValidationMetric, train};
+use trees::{Network, Params, Round, Scorer, Trained, ValidationMetric, train, train_together};
 
 use crate::error::TrainingError;
-use crate::evaluate;
-use crate::frame::{Block, Frame};
+use crate::prepare::Prepared;
+use crate::scored::Observed;
+use crate::split::scramble;
 
 /// Kinds of model that can be trained and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +26,12 @@ pub enum Kind {
     RandomForest,
     /// Debt above one month of contributions for three months.
     Rule,
+    /// The discrete-time hazard: reported by horizon, not compared at one.
+    Hazard,
 }
 
 impl Kind {
-    /// All of them, in the order of reports.
+    /// Those that are compared, in the order of reports.
     pub const ALL: [Self; 4] = [Self::Lightgbm, Self::Logistic, Self::RandomForest, Self::Rule];
 
     /// Reads a name; empty means the default.
@@ -43,6 +46,7 @@ impl Kind {
             Self::Logistic => "logistic",
             Self::RandomForest => "random-forest",
             Self::Rule => "rule",
+            Self::Hazard => "hazard",
         }
     }
 }
@@ -58,35 +62,21 @@ pub struct FeatureRoles {
     pub debt_ratio: Vec<usize>,
 }
 
-/// A model ready to be evaluated beside others.
-pub struct Candidate {
+/// A fitted model.
+pub struct Fitted {
     /// Its kind.
     pub kind: Kind,
     /// What ranks.
     pub scorer: Box<dyn Scorer>,
-    /// LightGBM text, for the kinds that have one.
+    /// LightGBM text, for the kind that can be served.
     pub text: Option<String>,
-    /// Parameters, for the kinds that have LightGBM's.
-    pub params: Params,
-    /// From log-odds to probability, learnt on validation.
-    pub calibration: Calibration,
-    /// Learnt on validation.
-    pub thresholds: Thresholds,
+    /// Metric on validation after each round, for the kinds that follow one.
+    pub history: Vec<Round>,
 }
 
-/// A candidate with its figures on the test rows.
-pub struct Measured {
-    /// The model.
-    pub candidate: Candidate,
-    /// Its figures.
-    pub evaluation: Evaluation,
-    /// Predicted and observed rates on test, by tenth.
-    pub reliability: Vec<ReliabilityBin>,
-}
-
-/// Default parameters of the boosting; the number of trees is chosen on validation.
-pub fn default_params(roles: &FeatureRoles, threads: u32) -> Params {
-    Params {
+/// Parameters of the boosting: the defaults, the number of trees being chosen on validation, and what is asked over them.
+pub fn params(roles: &FeatureRoles, threads: u32, asked: &[(String, String)]) -> Result<Params, TrainingError> {
+    let defaults = Params {
         rounds: 600,
         learning_rate: 0.03,
         num_leaves: 15,
@@ -100,72 +90,94 @@ pub fn default_params(roles: &FeatureRoles, threads: u32) -> Params {
         early_stopping_rounds: Some(60),
         threads,
         ..Params::default()
-    }
+    };
+    Ok(asked.iter().try_fold(defaults, |params, (name, value)| params.with(name, value))?)
 }
 
-/// Trains one kind on the frame and calibrates it on validation. `progress` may cancel.
+/// Grows the boosting, with the other processes of a network if there is one.
+pub fn boost(
+    prepared: &Prepared,
+    params: &Params,
+    network: Option<&Network>,
+    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
+) -> Result<Trained, TrainingError> {
+    let (data, validation) = (&prepared.train, Some(&prepared.validation));
+    Ok(match network {
+        None => train(params, data, validation, progress)?,
+        Some(network) => train_together(network, params, data, validation, progress)?,
+    })
+}
+
+/// Fits one kind. `progress` may cancel.
 pub fn fit(
     kind: Kind,
-    frame: &Frame,
+    prepared: &Prepared,
     roles: &FeatureRoles,
     params: &Params,
+    network: Option<&Network>,
     progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
-) -> Result<Candidate, TrainingError> {
-    let width = frame.features().len();
-    let (scorer, text, params): (Box<dyn Scorer>, Option<String>, Params) = match kind {
+) -> Result<Fitted, TrainingError> {
+    let fitted = |scorer: Box<dyn Scorer>| Fitted { kind, scorer, text: None, history: Vec::new() };
+    Ok(match kind {
         Kind::Lightgbm => {
-            let data = dataset(frame, roles, params)?;
-            let validation = data.validation(frame.validation.rows(width)?, &frame.validation.targets())?;
-            let model = train(params, &data, Some(&validation), progress)?.model;
-            let text = model.to_text().to_owned();
-            (Box::new(model), Some(text), params.clone())
+            let trained = boost(prepared, params, network, progress)?;
+            let text = trained.model.to_text().to_owned();
+            Fitted { text: Some(text), history: trained.history, ..fitted(Box::new(trained.model)) }
         }
         Kind::RandomForest => {
-            let params = Params { threads: params.threads, seed: params.seed, ..Params::published_forest(width) };
-            (Box::new(Forest::fit(&params, &dataset(frame, roles, &params)?, progress)?), None, params)
+            let published = Params::published_forest(prepared.train.features());
+            let params = Params { threads: params.threads, seed: params.seed, ..published };
+            fitted(Box::new(Forest::fit(&params, &prepared.train, progress)?))
         }
         Kind::Logistic => {
-            let model = Logistic::fit(
-                &LogisticParams { ignored: roles.categorical.clone(), ..LogisticParams::default() },
-                frame.train.rows(width)?,
-                &frame.train.labels,
-            )?;
-            (Box::new(model), None, params.clone())
+            let params = LogisticParams { ignored: roles.categorical.clone(), ..LogisticParams::default() };
+            fitted(Box::new(Logistic::fit(&params, prepared.sample.rows()?, &prepared.sample.labels)?))
         }
-        Kind::Rule => (Box::new(DebtRule::new(roles.debt_ratio.clone())?), None, params.clone()),
-    };
-    let calibration = calibrate(&frame.validation, &scorer.score(frame.validation.rows(width)?)?)?;
-    let probabilities = probabilities(scorer.as_ref(), &calibration, &frame.validation, width)?;
-    let thresholds = evaluate::thresholds(&frame.validation, &probabilities)?;
-    Ok(Candidate { kind, scorer, text, params, calibration, thresholds })
+        Kind::Rule => fitted(Box::new(DebtRule::new(roles.debt_ratio.clone())?)),
+        // It is fitted on rows of its own.
+        Kind::Hazard => return Err(TrainingError::NotServable(kind.name())),
+    })
 }
 
-/// Figures of a candidate on the test rows, which nothing before has read.
-pub fn measure(candidate: Candidate, frame: &Frame) -> Result<Measured, TrainingError> {
-    let probabilities = probabilities(candidate.scorer.as_ref(), &candidate.calibration, &frame.test, frame.features().len())?;
-    let evaluation = evaluate::evaluate(candidate.kind.name(), &frame.test, &probabilities, &candidate.thresholds)?;
-    let reliability = Ranked::from_parts(&probabilities, &frame.test.labels)?.reliability(Bins::EqualFrequency(10));
-    Ok(Measured { candidate, evaluation, reliability })
+/// The two thresholds of the alert levels, `moderate` never above `high`; a company at a threshold is at its level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Where F2 is best.
+    pub moderate: f64,
+    /// Where F0.5 is best.
+    pub high: f64,
 }
 
-fn dataset(frame: &Frame, roles: &FeatureRoles, params: &Params) -> Result<Dataset, TrainingError> {
-    let schema = Schema::new(frame.features().to_vec(), roles.categorical.clone())?;
-    let rows = frame.train.rows(frame.features().len())?;
-    Ok(Dataset::from_rows(&schema, &trees::Binning::default(), rows, &frame.train.targets(), params.threads)?)
-}
-
-/// Chooses and fits a calibration: companies with an odd SIREN judge what those with an even one taught.
-fn calibrate(validation: &Block, scores: &[f64]) -> Result<Calibration, TrainingError> {
+/// Chooses and fits a calibration: one half of the entities, drawn by a hash, judges what the other half taught.
+pub fn calibrate(validation: &[Observed], raw: &[f64]) -> Result<Choice, TrainingError> {
     let (mut learn, mut held_out) = (Vec::new(), Vec::new());
-    for ((&score, &positive), siren) in scores.iter().zip(&validation.labels).zip(&validation.sirens) {
-        let side = if siren.number().is_multiple_of(2) { &mut learn } else { &mut held_out };
-        side.push(Scored { score, positive });
+    for (row, &score) in validation.iter().zip(raw) {
+        let side = if scramble(row.entity.into()).is_multiple_of(2) { &mut learn } else { &mut held_out };
+        side.push(Scored { score, positive: row.label });
     }
-    Ok(Calibration::choose(&learn, &held_out)?.calibration)
+    Ok(Calibration::choose(&learn, &held_out)?)
 }
 
-/// Calibrated probabilities of a block's rows.
-pub fn probabilities(scorer: &dyn Scorer, calibration: &Calibration, block: &Block, width: usize) -> Result<Vec<f64>, TrainingError> {
-    let scores = scorer.score(block.rows(width)?)?;
-    Ok(scores.into_iter().map(|score| calibration.apply(score)).collect())
+/// Finds both thresholds among the probabilities of the validation rows.
+pub fn thresholds(labels: &[bool], probabilities: &[f64]) -> Result<Thresholds, TrainingError> {
+    let ranked = Ranked::from_parts(probabilities, labels)?;
+    let best = |beta| ranked.best_threshold(beta).map(|point| point.threshold).ok_or(TrainingError::NothingToMeasure("validation"));
+    let high = best(0.5)?;
+    Ok(Thresholds { high, moderate: best(2.0)?.min(high) })
+}
+
+/// How sure probabilities are, learnt from one validation row of each entity, drawn by a hash: rows of an entity are not
+/// independent, and counting them all would claim too much.
+pub fn uncertainty(validation: &[Observed], raw: &[f64]) -> Result<VennAbers, TrainingError> {
+    let mut drawn: BTreeMap<u32, (u64, Scored)> = BTreeMap::new();
+    for (row, &score) in validation.iter().zip(raw) {
+        let lot = scramble(u64::from(row.entity) << 32 | u64::from(row.time as u32));
+        let scored = Scored { score, positive: row.label };
+        let kept = drawn.entry(row.entity).or_insert((lot, scored));
+        if lot < kept.0 {
+            *kept = (lot, scored);
+        }
+    }
+    let rows: Vec<Scored> = drawn.into_values().map(|(_, scored)| scored).collect();
+    Ok(VennAbers::fit(&rows)?)
 }

@@ -1,20 +1,40 @@
 //! Training: models by an honest protocol, compared on the same rows, registered and promoted.
 //!
-//! [`split`] says which rows train, validate and test; [`frame`] takes them from the offline features; [`learn`] fits and
-//! [`evaluate`] measures; [`registry`] keeps the models. Nothing below the job does I/O.
+//! [`split`] says which [`rows`] train, validate and test; [`prepare`], [`learn`], [`scored`] and [`evaluate`] are the steps of
+//! a [`study`], which reads its rows chunk by chunk from the [`offline`] features or from an [`external`] file; [`alarms`] and
+//! [`promotion`] judge its [`report`]; [`registry`] keeps the models.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod alarms;
+pub mod breakdown;
+pub mod capacity;
 pub mod card;
+pub mod crew;
+pub mod describe;
+pub mod effects;
 pub mod error;
 pub mod evaluate;
 pub mod external;
-pub mod frame;
+pub mod feedback;
+pub mod hazard;
 pub mod job;
 pub mod learn;
+pub mod offline;
+pub mod prepare;
+pub mod promotion;
 pub mod registry;
+pub mod report;
+pub mod rows;
+pub mod scored;
+pub mod search;
 mod service;
+pub mod setup;
 pub mod split;
+pub mod study;
+pub mod worker;
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::training::training_service_server::{SERVICE_NAME, TrainingServiceServer};
@@ -26,8 +46,12 @@ use service_kit::error::{ErrorCode, ServiceError};
 use service_kit::operations::{JobProgress, Kind};
 use service_kit::process::Service;
 use tonic::service::RoutesBuilder;
+use trees::signature::{SignatureError, SigningKey};
 
+use crate::crew::Meeting;
+use crate::error::TrainingError;
 use crate::job::Training;
+use crate::split::Protocol;
 
 /// The job of a training.
 pub const TRAIN: Kind = Kind { service: "training", name: "train", response: "signauxfaibles.training.v1.Model" };
@@ -40,11 +64,34 @@ pub struct Settings {
     pub threads: u32,
     /// Training keeps one month in this many; neighbouring months say nearly the same.
     pub training_month_step: u32,
+    /// Companies that the agents of a department can follow at once: thresholds by capacity flag about so many a month.
+    pub capacity: u32,
+    /// Private Ed25519 key, a PEM file, that signs the models; without one they are not signed.
+    pub signing_key: Option<PathBuf>,
+    /// Address at which other processes reach this one when they train together; LightGBM takes a free port.
+    pub host: IpAddr,
+    /// Protocols measured beside the one asked for, when a request names none.
+    pub compare: Vec<String>,
+}
+
+impl Settings {
+    /// The protocols to compare with.
+    fn protocols(&self) -> Result<Vec<Protocol>, TrainingError> {
+        let parse = |name: &String| Protocol::parse(name).ok_or_else(|| TrainingError::UnknownProtocol(name.clone()));
+        self.compare.iter().map(parse).collect()
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { threads: 2, training_month_step: 3 }
+        Self {
+            threads: 2,
+            training_month_step: 3,
+            capacity: 20,
+            signing_key: None,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            compare: vec!["lenient".to_owned()],
+        }
     }
 }
 
@@ -57,16 +104,21 @@ impl Service for TrainingProcess {
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
-        let (lake, catalogue) = (context.lake.clone(), Arc::new(catalogue));
+        let refused =
+            |error: SignatureError| ServiceError::new(ErrorCode::Configuration, error.to_string()).with("field", "service.signing_key");
+        let key = settings.signing_key.as_deref().map(SigningKey::read).transpose().map_err(refused)?.map(Arc::new);
+        let (lake, catalogue, meeting) = (context.lake.clone(), Arc::new(catalogue), Arc::new(Meeting::default()));
+        let workers = meeting.clone();
         context.jobs.register(TRAIN, move |request: TrainModelRequest, progress: JobProgress| {
-            let (lake, catalogue, settings) = (lake.clone(), catalogue.clone(), settings.clone());
+            let (lake, catalogue, settings, key, meeting) =
+                (lake.clone(), catalogue.clone(), settings.clone(), key.clone(), meeting.clone());
             async move {
-                let training = Training { lake: &lake, catalogue: &catalogue, settings: &settings };
+                let training = Training { lake: &lake, catalogue: &catalogue, settings: &settings, key: key.as_deref(), meeting: &meeting };
                 let model: Model = training.run(&request, &progress).await?;
                 Ok(model)
             }
         });
-        routes.add_service(TrainingServiceServer::new(service::Service { context: context.clone() }));
+        routes.add_service(TrainingServiceServer::new(service::Service { context: context.clone(), meeting: workers }));
         Ok(())
     }
 }

@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use api::training::Model;
 use lake::{Lake, LakeError};
 use online_store::Published;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use trees::manifest::Manifest;
+use trees::signature::SigningKey;
 
 use crate::error::TrainingError;
+use crate::report::Report;
+use crate::{describe, promotion};
 
 /// What the pointer `champion` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Champion {
     id: String,
     previous: Option<String>,
+    /// Why it was promoted against its report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
 }
 
 /// What the pointer `models` holds: when each model was registered, RFC 3339.
@@ -21,13 +29,13 @@ type Index = BTreeMap<String, String>;
 
 /// The files of a model.
 pub struct Artifact {
-    /// LightGBM text.
+    /// LightGBM text, `model.txt`.
     pub text: String,
-    /// Manifest, JSON.
-    pub manifest: Vec<u8>,
-    /// Description for clients; its state and time of registration are not stored here.
-    pub model: Model,
-    /// Model card, HTML.
+    /// What scores need to know, `model.json`.
+    pub manifest: Manifest,
+    /// What was measured, `metrics.json`.
+    pub report: Report,
+    /// Model card, `card.html`.
     pub card: String,
 }
 
@@ -41,17 +49,23 @@ fn path(id: &str, name: &str) -> String {
     format!("models/{id}/{name}")
 }
 
+fn json<T: Serialize>(name: &str, document: &T) -> Result<Vec<u8>, TrainingError> {
+    serde_json::to_vec_pretty(document).map_err(|source| TrainingError::Document { what: name.to_owned(), source })
+}
+
 impl Registry<'_> {
-    /// Registers a model under its identifier. Registering the same one again changes nothing.
-    pub async fn add(&self, id: &str, artifact: Artifact) -> Result<Model, TrainingError> {
-        let metrics =
-            serde_json::to_vec_pretty(&artifact.model).map_err(|source| TrainingError::Document { what: "metrics.json".into(), source })?;
+    /// Registers a model under its identifier, signed if there is a key. Registering the same one again changes nothing; a crash leaves files that no
+    /// reader sees, since the index names a model only once it is whole.
+    pub async fn add(&self, id: &str, artifact: Artifact, key: Option<&SigningKey>) -> Result<Model, TrainingError> {
         let objects = self.lake.objects();
         objects.put(&path(id, "model.txt"), artifact.text.into_bytes().into()).await?;
-        objects.put(&path(id, "metrics.json"), metrics.into()).await?;
+        objects.put(&path(id, "metrics.json"), json("metrics.json", &artifact.report)?.into()).await?;
         objects.put(&path(id, "card.html"), artifact.card.into_bytes().into()).await?;
-        // Last, so that a model with a manifest is whole.
-        objects.put(&path(id, "model.json"), artifact.manifest.into()).await?;
+        let manifest = json("model.json", &artifact.manifest)?;
+        if let Some(key) = key {
+            objects.put(&path(id, "model.sig"), json("model.sig", &key.sign(&manifest))?.into()).await?;
+        }
+        objects.put(&path(id, "model.json"), manifest.into()).await?;
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         loop {
             let (mut index, version) = self.index().await?.map_or((Index::new(), None), |(index, version)| (index, Some(version)));
@@ -87,15 +101,24 @@ impl Registry<'_> {
         let index = self.index().await?.map(|(index, _)| index).unwrap_or_default();
         let created_at = index.get(&id).ok_or_else(|| TrainingError::ModelNotFound(id.clone()))?;
         let champion = self.champion().await?;
-        let bytes = self.lake.objects().get(&path(&id, "metrics.json")).await?;
-        let model: Model =
-            serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: path(&id, "metrics.json"), source })?;
+        let manifest: Manifest = self.document(&id, "model.json").await?;
         let state = match champion {
             Some(champion) if champion.id == id => "champion",
             Some(champion) if champion.previous.as_ref() == Some(&id) => "retired",
             _ => "candidate",
         };
-        Ok(Model { state: state.to_owned(), created_at: created_at.clone(), ..model })
+        let described = describe::model(&id, &manifest, &self.report(&id).await?);
+        Ok(Model { state: state.to_owned(), created_at: created_at.clone(), ..described })
+    }
+
+    /// What was measured of a model.
+    async fn report(&self, id: &str) -> Result<Report, TrainingError> {
+        self.document(id, "metrics.json").await
+    }
+
+    async fn document<T: DeserializeOwned>(&self, id: &str, name: &str) -> Result<T, TrainingError> {
+        let bytes = self.lake.objects().get(&path(id, name)).await?;
+        serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: path(id, name), source })
     }
 
     /// All models, the last registered first.
@@ -109,20 +132,67 @@ impl Registry<'_> {
         Ok(models)
     }
 
-    /// Makes a model the champion. Refused when the vectors served online were made with other features.
-    pub async fn promote(&self, id: &str) -> Result<Model, TrainingError> {
+    /// Makes a model the champion. Refused when the vectors served online were made with other features; and, unless
+    /// `because` says why, when its report gives a reason to doubt it.
+    pub async fn promote(&self, id: &str, because: &str) -> Result<Model, TrainingError> {
         let model = self.get(id).await?;
-        if let Some(published) = Published::current(self.lake).await?
-            && published.schema_hash != model.schema_hash
-        {
-            return Err(TrainingError::SchemaMismatch { model: model.id, wanted: model.schema_hash, served: published.schema_hash });
+        self.check_schema(&model).await?;
+        loop {
+            let current = self.lake.pointers().read::<Champion>("champion").await?;
+            let (current, version) = current.map_or((None, None), |(champion, version)| (Some(champion), Some(version)));
+            if current.as_ref().is_some_and(|champion| champion.id == model.id) {
+                return self.get(&model.id).await;
+            }
+            if because.trim().is_empty() {
+                let theirs = match &current {
+                    Some(champion) => Some(self.report(&champion.id).await?),
+                    None => None,
+                };
+                let doubts = promotion::doubts(&self.report(&model.id).await?, theirs.as_ref());
+                if !doubts.is_empty() {
+                    return Err(TrainingError::Doubtful { model: model.id, doubts: doubts.join("; ") });
+                }
+            }
+            let because = Some(because.trim().to_owned()).filter(|because| !because.is_empty());
+            let next = Champion { id: model.id.clone(), previous: current.map(|champion| champion.id), because };
+            if self.replace_champion(version.as_ref(), &next).await? {
+                return self.get(&model.id).await;
+            }
         }
-        let current = self.champion().await?;
-        if current.as_ref().is_none_or(|champion| champion.id != model.id) {
-            let champion = Champion { id: model.id.clone(), previous: current.map(|champion| champion.id) };
-            self.lake.pointers().set("champion", &champion).await?;
+    }
+
+    /// Makes the previous champion the champion again. Rolling back twice changes nothing in the end.
+    pub async fn roll_back(&self) -> Result<Model, TrainingError> {
+        loop {
+            let (champion, version) = self.lake.pointers().read::<Champion>("champion").await?.ok_or(TrainingError::NoChampion)?;
+            let id = champion.previous.ok_or(TrainingError::NothingBefore)?;
+            let model = self.get(&id).await?;
+            self.check_schema(&model).await?;
+            let next = Champion { id, previous: Some(champion.id), because: Some("rolled back".to_owned()) };
+            if self.replace_champion(Some(&version), &next).await? {
+                return self.get(&model.id).await;
+            }
         }
-        self.get(&model.id).await
+    }
+
+    /// Whether the pointer was still at that version, and now is at this champion.
+    async fn replace_champion(&self, version: Option<&lake::Version>, champion: &Champion) -> Result<bool, TrainingError> {
+        match self.lake.pointers().compare_and_swap("champion", version, champion).await {
+            Ok(_) => Ok(true),
+            Err(LakeError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn check_schema(&self, model: &Model) -> Result<(), TrainingError> {
+        match Published::current(self.lake).await? {
+            Some(published) if published.schema_hash != model.schema_hash => Err(TrainingError::SchemaMismatch {
+                model: model.id.clone(),
+                wanted: model.schema_hash.clone(),
+                served: published.schema_hash,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The model card.

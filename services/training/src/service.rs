@@ -1,10 +1,12 @@
 //! `TrainingService`: trains, registers, promotes.
 
+use std::sync::Arc;
+
 use api::google::longrunning::Operation;
 use api::training::training_service_server::TrainingService;
 use api::training::{
-    GetModelCardRequest, GetModelCardResponse, GetModelRequest, ListModelsRequest, ListModelsResponse, Model, PromoteModelRequest,
-    TrainModelRequest,
+    GetModelCardRequest, GetModelCardResponse, GetModelRequest, JoinTrainingRequest, JoinTrainingResponse, ListModelsRequest,
+    ListModelsResponse, Model, PromoteModelRequest, RollBackModelRequest, TrainModelRequest,
 };
 use domain::BatchKey;
 use service_kit::Context;
@@ -12,15 +14,17 @@ use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
 
 use crate::TRAIN;
+use crate::crew::Meeting;
 use crate::error::TrainingError;
-use crate::learn::Kind;
 use crate::registry::Registry;
-use crate::split::Protocol;
+use crate::setup::Asked;
 
 /// The service.
 pub struct Service {
     /// Storage and jobs.
     pub context: Context,
+    /// Where workers come.
+    pub meeting: Arc<Meeting>,
 }
 
 impl Service {
@@ -40,8 +44,7 @@ impl TrainingService for Service {
         let refused =
             |error: domain::batch::BatchKeyError| ServiceError::new(ErrorCode::BatchKey, error.to_string()).with("field", "batch");
         request.batch.parse::<BatchKey>().map_err(refused)?;
-        Protocol::parse(&request.protocol).ok_or_else(|| status(TrainingError::UnknownProtocol(request.protocol.clone())))?;
-        Kind::parse(&request.model).ok_or_else(|| status(TrainingError::UnknownKind(request.model.clone())))?;
+        Asked::of(&request).map_err(status)?;
         Ok(Response::new(self.context.jobs.start(TRAIN, &request).await?))
     }
 
@@ -55,7 +58,23 @@ impl TrainingService for Service {
     }
 
     async fn promote_model(&self, request: Request<PromoteModelRequest>) -> Result<Response<Model>, Status> {
-        Ok(Response::new(self.registry().promote(&request.into_inner().id).await.map_err(status)?))
+        let request = request.into_inner();
+        Ok(Response::new(self.registry().promote(&request.id, &request.because).await.map_err(status)?))
+    }
+
+    async fn roll_back_model(&self, _: Request<RollBackModelRequest>) -> Result<Response<Model>, Status> {
+        Ok(Response::new(self.registry().roll_back().await.map_err(status)?))
+    }
+
+    async fn join_training(&self, request: Request<JoinTrainingRequest>) -> Result<Response<JoinTrainingResponse>, Status> {
+        let address = request.into_inner().address;
+        let refused = |_| status(TrainingError::External(format!("'{address}' is no IP address with a port")));
+        let work = self.meeting.join(address.parse().map_err(refused)?).await.ok_or_else(|| status(TrainingError::NoTraining))?;
+        Ok(Response::new(JoinTrainingResponse {
+            rank: work.place.rank as u32,
+            machines: work.place.machines.iter().map(ToString::to_string).collect(),
+            request: Some(work.request),
+        }))
     }
 
     async fn get_model_card(&self, request: Request<GetModelCardRequest>) -> Result<Response<GetModelCardResponse>, Status> {

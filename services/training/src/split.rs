@@ -1,8 +1,10 @@
 //! Which rows train, validate and test: the protocols of `design.md` §6, as pure functions of months and companies.
 
-use domain::{Month, Siren};
+use domain::Month;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::rows::{Row, Side};
 
 /// Months between a row and the end of its label.
 pub const HORIZON: i32 = 18;
@@ -16,30 +18,40 @@ const LEAST_TRAINING_MONTHS: i32 = 12;
 pub enum Protocol {
     /// By time, with an embargo as long as the label's horizon before validation: the default.
     Holdout,
+    /// The same periods, and companies apart besides: what a model knows of companies it has never seen.
+    Disjoint,
     /// The holdout at several origins, a year apart.
     Rolling,
-    /// Companies at random, all periods mixed: the published evaluation of March 2024, for comparison only.
+    /// Companies at random, all periods mixed, companies in a proceeding counted as failing: the published evaluation of
+    /// March 2024, for comparison only.
     Lenient,
+    /// The sides that a file gives, or its entities at random.
+    Given,
 }
 
 impl Protocol {
+    /// Those that can be asked for.
+    pub const ALL: [Self; 4] = [Self::Holdout, Self::Disjoint, Self::Rolling, Self::Lenient];
+
     /// Reads the name of a protocol; empty means the default.
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "" | "holdout" => Some(Self::Holdout),
-            "rolling" => Some(Self::Rolling),
-            "lenient" => Some(Self::Lenient),
-            _ => None,
-        }
+        if name.is_empty() { Some(Self::Holdout) } else { Self::ALL.into_iter().find(|protocol| protocol.name() == name) }
     }
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Holdout => "holdout",
+            Self::Disjoint => "disjoint",
             Self::Rolling => "rolling",
             Self::Lenient => "lenient",
+            Self::Given => "given",
         }
+    }
+
+    /// Whether an entity must stand on one side only.
+    pub const fn forbids_overlap(self) -> bool {
+        matches!(self, Self::Disjoint | Self::Lenient | Self::Given)
     }
 }
 
@@ -53,21 +65,10 @@ pub struct Period {
 }
 
 impl Period {
-    /// Whether the month is inside.
-    pub fn contains(self, month: Month) -> bool {
-        self.from <= month && month <= self.to
+    /// Whether the month of this index is inside.
+    pub const fn holds(self, time: i32) -> bool {
+        self.from.index() <= time && time <= self.to.index()
     }
-}
-
-/// What a row is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Fits the model.
-    Train,
-    /// Stops it early, calibrates it, sets its thresholds.
-    Validation,
-    /// Read once, to report.
-    Test,
 }
 
 /// A division of rows.
@@ -79,8 +80,8 @@ pub struct Split {
     pub validation: Period,
     /// Months of the test rows.
     pub test: Period,
-    /// Whether companies, not months, tell the roles apart.
-    pub by_company: bool,
+    /// Which protocol it follows.
+    pub protocol: Protocol,
 }
 
 /// Why no split can be made.
@@ -99,16 +100,22 @@ impl Split {
     pub fn new(protocol: Protocol, first: Month, last_known: Month) -> Result<Self, TooShort> {
         let last = last_known.plus(-HORIZON);
         match protocol {
-            Protocol::Holdout | Protocol::Rolling => Self::by_time(first, last),
-            Protocol::Lenient => {
+            Protocol::Holdout | Protocol::Rolling | Protocol::Disjoint => Self::by_time(protocol, first, last),
+            Protocol::Lenient | Protocol::Given => {
                 let months = last.since(first) + 1;
                 let all = Period { from: first, to: last };
                 if months < LEAST_TRAINING_MONTHS {
                     return Err(TooShort { months, from: first, to: last, least: LEAST_TRAINING_MONTHS });
                 }
-                Ok(Self { train: all, validation: all, test: all, by_company: true })
+                Ok(Self { train: all, validation: all, test: all, protocol })
             }
         }
+    }
+
+    /// The split of a file: its own sides, or its entities; its times play no part.
+    pub fn given() -> Self {
+        let all = Period { from: ALWAYS, to: ALWAYS };
+        Self { train: all, validation: all, test: all, protocol: Protocol::Given }
     }
 
     /// The splits of rolling origins, the latest first: each pretends to stand a year earlier.
@@ -118,7 +125,7 @@ impl Split {
         Ok(std::iter::once(latest).chain(earlier).collect())
     }
 
-    fn by_time(first: Month, last: Month) -> Result<Self, TooShort> {
+    fn by_time(protocol: Protocol, first: Month, last: Month) -> Result<Self, TooShort> {
         let months = last.since(first) + 1;
         let free = months - HORIZON - LEAST_TRAINING_MONTHS;
         if free < 6 {
@@ -129,39 +136,46 @@ impl Split {
         let test = Period { from: last.plus(1 - test), to: last };
         let validation = Period { from: test.from.plus(-validation), to: test.from.plus(-1) };
         let train = Period { from: first, to: validation.from.plus(-HORIZON - 1) };
-        Ok(Self { train, validation, test, by_company: false })
+        Ok(Self { train, validation, test, protocol })
     }
 
-    /// What a row is used for; `None` when it is in no period, for example in the embargo.
-    pub fn role(&self, siren: Siren, month: Month) -> Option<Role> {
-        if self.by_company {
-            return self.train.contains(month).then(|| match hash(siren) % 5 {
-                0 => Role::Test,
-                1 => Role::Validation,
-                _ => Role::Train,
-            });
+    /// What a row is used for, and its outcome; `None` when it is in no period, for example in the embargo, or its outcome
+    /// is not known.
+    pub fn place(&self, row: &Row) -> Option<(Side, bool)> {
+        match self.protocol {
+            Protocol::Holdout | Protocol::Rolling => Some((self.period_of(row.time)?, row.label?)),
+            Protocol::Disjoint => {
+                let side = by_entity(row.entity);
+                (self.period_of(row.time)? == side).then_some((side, row.label?))
+            }
+            Protocol::Lenient => self.train.holds(row.time).then_some((by_entity(row.entity), row.lenient?)),
+            Protocol::Given => Some((row.side.unwrap_or_else(|| by_entity(row.entity)), row.label?)),
         }
-        if self.train.contains(month) {
-            Some(Role::Train)
-        } else if self.validation.contains(month) {
-            Some(Role::Validation)
-        } else {
-            self.test.contains(month).then_some(Role::Test)
-        }
+    }
+
+    fn period_of(&self, time: i32) -> Option<Side> {
+        let periods = [(self.train, Side::Train), (self.validation, Side::Validation), (self.test, Side::Test)];
+        periods.into_iter().find(|(period, _)| period.holds(time)).map(|(_, side)| side)
     }
 }
 
-/// One of five folds, fixed for a name.
-pub fn fold(name: &[u8]) -> u64 {
-    scramble(name.iter().fold(0, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(*byte)))) % 5
+/// Stands for the times of a file, which play no part.
+const ALWAYS: Month = match Month::new(2000, 1) {
+    Some(month) => month,
+    None => unreachable!(),
+};
+
+/// The side of an entity where entities are divided: a fifth tests, a fifth validates.
+fn by_entity(entity: u32) -> Side {
+    match scramble(entity.into()) % 5 {
+        0 => Side::Test,
+        1 => Side::Validation,
+        _ => Side::Train,
+    }
 }
 
-/// A fixed scrambling of a SIREN (the finaliser of SplitMix64), so that neighbours fall on different sides.
-fn hash(siren: Siren) -> u64 {
-    scramble(siren.number().into())
-}
-
-fn scramble(number: u64) -> u64 {
+/// A fixed scrambling of a number (the finaliser of SplitMix64), so that neighbours fall on different sides.
+pub fn scramble(number: u64) -> u64 {
     let mut x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -178,6 +192,10 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn row(entity: u32, time: &str) -> Row {
+        Row { entity, time: month(time).index(), label: Some(true), lenient: Some(true), next: None, side: None }
+    }
+
     #[test]
     fn the_periods_of_a_full_history() {
         let split = Split::new(Protocol::Holdout, month("2016-01"), month("2025-10")).unwrap();
@@ -185,7 +203,9 @@ mod tests {
         assert_eq!(text(split.train), "2016-01..2018-12");
         assert_eq!(text(split.validation), "2020-07..2022-06");
         assert_eq!(text(split.test), "2022-07..2024-04");
-        assert_eq!(split.role(Siren::from_number(1).unwrap(), month("2019-06")), None, "embargo");
+        assert_eq!(split.place(&row(1, "2019-06")), None, "embargo");
+        assert_eq!(split.place(&row(1, "2018-06")), Some((Side::Train, true)));
+        assert_eq!(split.place(&Row { label: None, ..row(1, "2018-06") }), None, "an outcome that is not known");
     }
 
     #[test]
@@ -215,10 +235,15 @@ mod tests {
         }
 
         #[test]
-        fn lenient_companies_stand_on_one_side(number in 0u32..1_000_000_000, months in 0i32..100) {
-            let split = Split::new(Protocol::Lenient, month("2016-01"), month("2025-10")).unwrap();
-            let siren = Siren::from_number(number).unwrap();
-            prop_assert_eq!(split.role(siren, split.train.from.plus(months % 99)), split.role(siren, split.train.from));
+        fn companies_stand_on_one_side_where_they_must(number in 0u32..1_000_000_000, months in 0i32..100) {
+            let (first, last) = (month("2016-01"), month("2025-10"));
+            for protocol in [Protocol::Lenient, Protocol::Disjoint] {
+                let split = Split::new(protocol, first, last).unwrap();
+                let at = |months: i32| split.place(&Row { time: first.plus(months).index(), ..row(number, "2016-01") });
+                let sides: Vec<_> = (0..100).filter_map(at).chain(at(months)).map(|(side, _)| side).collect();
+                prop_assert!(sides.windows(2).all(|pair| pair[0] == pair[1]));
+                prop_assert!(protocol == Protocol::Disjoint || sides.len() >= 99);
+            }
         }
     }
 }

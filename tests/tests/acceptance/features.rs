@@ -35,6 +35,9 @@ const DEBITS: &str = "Urssaf_gestion;Dep;num_cpte;Siren;Siret;Dt_immat;Etat_cpte
 939;27;1;732829320;73282932000074;20150708;1;0;202510;101;1;1250505;100;200;1;1;0
 ";
 
+/// Columns of every frame, before the features.
+const FIXED: [&str; 7] = ["siren", "month", "risk", "label", "event_in", "event", "lenient_label"];
+
 /// Rows and columns of a frame.
 fn shape(sf: &Sf, more: &[&str]) -> Value {
     let folder = tempdir().unwrap();
@@ -54,9 +57,9 @@ fn an_export_has_the_rows_and_columns_asked_for() {
 
     let all = shape(&sf, &[]);
     let features = sf.json(&["features", "list"])["features"].as_array().unwrap().len();
-    assert_eq!(all["columns"].as_array().unwrap().len(), 4 + features);
+    assert_eq!(all["columns"].as_array().unwrap().len(), FIXED.len() + features);
     let some = shape(&sf, &["--feature", "headcount,social_debt", "--labelled", "--at-risk"]);
-    assert_eq!(some["columns"], serde_json::json!(["siren", "month", "risk", "label", "social_debt", "headcount"]));
+    assert_eq!(some["columns"], serde_json::json!([&FIXED[..], &["social_debt", "headcount"]].concat()));
     let (every, labelled) = (all["rows"].as_u64().unwrap(), some["rows"].as_u64().unwrap());
     assert!(0 < labelled && labelled < every, "{labelled} of {every}");
     let year = rows(&["--from", "2023-01", "--to", "2023-12"]);
@@ -83,10 +86,10 @@ fn a_legacy_view_has_the_rows_of_the_features() {
     for (view, inputs) in [("g3", 17), ("g5", 36), ("g5-yearly", 100)] {
         let legacy = shape(&sf, &["--labelled", "--view", view]);
         assert_eq!(legacy["rows"], features["rows"], "{view}");
-        assert_eq!(legacy["columns"].as_array().unwrap().len(), 4 + inputs, "{view}");
+        assert_eq!(legacy["columns"].as_array().unwrap().len(), FIXED.len() + inputs, "{view}");
     }
     let some = shape(&sf, &["--view", "g5", "--feature", "effectif"]);
-    assert_eq!(some["columns"], serde_json::json!(["siren", "month", "risk", "label", "effectif"]));
+    assert_eq!(some["columns"], serde_json::json!([&FIXED[..], &["effectif"]].concat()));
     let refused = sf.fails(&["features", "export", "--batch", "2511", "--view", "g5", "--feature", "headcount", "--out", "x.parquet"]);
     assert!(refused.contains("'headcount'"), "{refused}");
 

@@ -9,6 +9,7 @@ mod deliveries;
 mod e2e;
 mod embedded;
 mod features;
+mod learning;
 mod perimeter;
 mod third_party;
 mod world_a;

@@ -5,11 +5,13 @@
 
 mod beta;
 mod isotonic;
+mod venn_abers;
 
 use serde::{Deserialize, Serialize};
 
 pub use beta::Beta;
 pub use isotonic::Isotonic;
+pub use venn_abers::VennAbers;
 
 use crate::error::{Result, TreesError};
 use crate::metrics::{Ranked, Scored};

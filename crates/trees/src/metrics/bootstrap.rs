@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::ranking::{Ranked, Scored};
@@ -39,11 +40,11 @@ pub struct Interval {
 /// Intervals of several metrics. `groups` gives the company of each row; as many companies as there are get drawn with
 /// replacement, each with all its rows. Replicates where a metric is undefined are left out for it; a metric that is
 /// undefined on all rows, or in more than half of the replicates, gives `None`.
-pub fn bootstrap_by_group<G: Ord + Copy, const N: usize>(
+pub fn bootstrap_by_group<G: Ord + Copy + Sync, const N: usize>(
     rows: &[Scored],
     groups: &[G],
     options: &Bootstrap,
-    metrics: impl Fn(&Ranked) -> [Option<f64>; N],
+    metrics: impl Fn(&Ranked) -> [Option<f64>; N] + Sync,
 ) -> Result<[Option<Interval>; N]> {
     TreesError::check_length("groups", rows.len(), groups.len())?;
     if options.replicates == 0 || !(options.level > 0.0 && options.level < 1.0) {
@@ -54,20 +55,24 @@ pub fn bootstrap_by_group<G: Ord + Copy, const N: usize>(
     distinct.dedup();
     let index: Vec<u32> = groups.iter().map(|group| distinct.partition_point(|other| other < group) as u32).collect();
 
-    let mut ranked = Ranked::new(rows)?;
+    let ranked = Ranked::new(rows)?;
     let values = metrics(&ranked);
-    let mut draws: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(options.replicates as usize));
-    let mut random = ChaCha8Rng::seed_from_u64(options.seed);
-    let mut times = vec![0u32; distinct.len()];
-    for _ in 0..options.replicates {
+    // Each replicate has its own stream of random numbers: threads change nothing.
+    let draw = |(ranked, times): &mut (Ranked, Vec<u32>), replicate: u32| {
+        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        random.set_stream(replicate.into());
         times.fill(0);
         for _ in 0..distinct.len() {
             times[random.random_range(0..distinct.len())] += 1;
         }
         ranked.recount(|row| times[index[row] as usize]);
-        for (draws, value) in draws.iter_mut().zip(metrics(&ranked)) {
-            draws.extend(value);
-        }
+        metrics(ranked)
+    };
+    let start = || (ranked.clone(), vec![0u32; distinct.len()]);
+    let replicates: Vec<[Option<f64>; N]> = (0..options.replicates).into_par_iter().map_init(start, draw).collect();
+    let mut draws: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(replicates.len()));
+    for found in replicates {
+        draws.iter_mut().zip(found).for_each(|(draws, value)| draws.extend(value));
     }
     let mut draws = draws.into_iter();
     Ok(values.map(|value| {

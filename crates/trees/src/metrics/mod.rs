@@ -42,6 +42,26 @@ mod tests {
     }
 
     #[test]
+    fn the_areas_under_thinned_curves_are_those_of_the_metrics() {
+        let rows: Vec<Scored> = (0..5_000u32)
+            .map(|row| {
+                let score = f64::from(row * 7_919 % 5_003) / 5_003.0;
+                Scored { score, positive: f64::from(row * 104_729 % 1_009) / 1_009.0 < score * score / 2.0 }
+            })
+            .collect();
+        let ranked = Ranked::new(&rows).unwrap();
+        let area =
+            |curve: &[(f64, f64)]| curve.windows(2).map(|pair| (pair[1].0 - pair[0].0) * f64::midpoint(pair[0].1, pair[1].1)).sum::<f64>();
+        let (roc, precision_recall) = (ranked.roc(200), ranked.precision_recall(200));
+        assert!(roc.len() < 420 && (area(&roc) - ranked.auc().unwrap()).abs() < 0.005);
+        assert!(precision_recall.len() < 420 && (area(&precision_recall) - ranked.average_precision().unwrap()).abs() < 0.02);
+        assert_eq!(
+            (roc.first(), roc.last(), precision_recall.last().map(|point| point.0)),
+            (Some(&(0.0, 0.0)), Some(&(1.0, 1.0)), Some(1.0))
+        );
+    }
+
+    #[test]
     fn repeated_rows_count_as_weights() {
         let counts = [2, 1, 3, 1, 2, 0, 1, 2, 1, 1, 3, 1, 2, 1, 1];
         let mut ranked = ranked();

@@ -127,4 +127,41 @@ impl Ranked {
         }
         (positives > 0.0).then(|| sum / positives)
     }
+
+    /// The ROC curve from (0, 0) to (1, 1), as (false positive rate, true positive rate), thinned to about `points`
+    /// points. Empty when one class is absent.
+    pub fn roc(&self, points: usize) -> Vec<(f64, f64)> {
+        let (positives, negatives) = self.totals();
+        if positives == 0.0 || negatives == 0.0 {
+            return Vec::new();
+        }
+        let steps = self.steps().map(|step| (step.false_positives / negatives, step.true_positives / positives));
+        // A point each time either rate has moved enough.
+        thin(std::iter::once((0.0, 0.0)).chain(steps), 2.0 / points.max(2) as f64)
+    }
+
+    /// The precision–recall curve by rising recall, as (recall, precision), thinned to about `points` points. Empty
+    /// without positives.
+    pub fn precision_recall(&self, points: usize) -> Vec<(f64, f64)> {
+        let (positives, _) = self.totals();
+        let steps = self.steps().filter(|step| step.true_positives > 0.0);
+        thin(steps.map(|step| (step.true_positives / positives, step.true_positives / step.flagged())), 2.0 / points.max(2) as f64)
+    }
+}
+
+/// Keeps the first point, the last, and each that lies at least `least` away from the last one kept, in either direction.
+fn thin(points: impl Iterator<Item = (f64, f64)>, least: f64) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::new();
+    let mut skipped = None;
+    for point in points {
+        match kept.last() {
+            Some(last) if (point.0 - last.0).abs() < least && (point.1 - last.1).abs() < least => skipped = Some(point),
+            _ => {
+                kept.push(point);
+                skipped = None;
+            }
+        }
+    }
+    kept.extend(skipped);
+    kept
 }

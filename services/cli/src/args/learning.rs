@@ -121,8 +121,10 @@ pub struct Export {
 /// How the rows of the past are split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
-    /// Train, 18 months of embargo, validate, test on later months and other companies.
+    /// Train, 18 months of embargo, validate, test on later months.
     Holdout,
+    /// The same on companies that training has not seen.
+    Disjoint,
     /// The same from several origins.
     Rolling,
     /// As published in March 2024, for comparison only.
@@ -146,6 +148,7 @@ pub enum ModelKind {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sf train --batch 2511 --protocol rolling
+  sf train --batch 2511 --compare disjoint,lenient --parameter num_leaves=31 --parameter seed=7
   sf train --frame panel.parquet --entity siren --time month --label failed --out result")]
 pub struct Train {
     /// Batch whose features are learnt from.
@@ -157,7 +160,25 @@ pub struct Train {
     /// What is trained.
     #[arg(long, value_enum, default_value = "lightgbm")]
     pub model: ModelKind,
-    /// Learn from this Parquet file instead; nothing is registered.
+    /// Protocols measured beside it, for the report; those of the configuration otherwise.
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "frame")]
+    pub compare: Vec<Protocol>,
+    /// A parameter of the boosting, as NAME=VALUE: num_leaves, learning_rate, rounds, seed…
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
+    /// Processes that grow the trees together, this one among them: start the others with `sf train-worker`.
+    #[arg(long, value_name = "PROCESSES", default_value_t = 1, conflicts_with = "frame")]
+    pub workers: u32,
+    /// Search for better parameters among so many candidates, by successive halving on validation.
+    #[arg(long, value_name = "CANDIDATES", default_value_t = 0, conflicts_with = "frame")]
+    pub search: u32,
+    /// Minutes after which the search tries no further candidate.
+    #[arg(long, value_name = "MINUTES", requires = "search")]
+    pub search_minutes: Option<u32>,
+    /// What agents did and said: a CSV file with the columns siren, from, to (YYYY-MM) and weight (0 leaves the months out).
+    #[arg(long, value_name = "FILE", conflicts_with = "frame")]
+    pub feedback: Option<PathBuf>,
+    /// Learn from this Parquet or CSV file instead; nothing is registered.
     #[arg(long, requires_all = ["entity", "time", "label", "out"])]
     pub frame: Option<PathBuf>,
     /// Column of the entity.
@@ -169,9 +190,31 @@ pub struct Train {
     /// Column of the outcome, 0 or 1.
     #[arg(long, requires = "frame", value_name = "COLUMN")]
     pub label: Option<String>,
-    /// Folder for the figures: with --frame predictions.csv and metrics.json, otherwise card.html and metrics.json.
+    /// Train and measure this model only, without the others beside it.
+    #[arg(long, requires = "frame")]
+    pub alone: bool,
+    /// Column of the side of the split: train, validation or test. Otherwise entities are divided.
+    #[arg(long, requires = "frame", value_name = "COLUMN")]
+    pub split: Option<String>,
+    /// Folder for card.html and metrics.json; with --frame predictions.csv and model.txt too.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Arguments of `train-worker`.
+#[derive(Debug, Args)]
+pub struct TrainWorker {
+    /// Address at which the other processes reach this one.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub address: std::net::IpAddr,
+    /// End after so many trainings.
+    #[arg(long)]
+    pub trainings: Option<u32>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("give NAME=VALUE, as in num_leaves=31")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Verbs of `models`.
@@ -188,7 +231,12 @@ pub enum Models {
     Promote {
         /// Identifier.
         id: String,
+        /// Why, although its report gives a reason to doubt it; recorded.
+        #[arg(long, value_name = "REASON")]
+        because: Option<String>,
     },
+    /// Go back to the champion before the champion.
+    Rollback,
     /// The model card, an HTML page.
     Card {
         /// Identifier, or champion.

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::servers::Servers;
 
 pub use delivery::{Batches, Datagen, Ingest, Parse, Perimeter};
-pub use learning::{Features, FrameView, ModelKind, Models, Protocol, Train};
+pub use learning::{Features, FrameView, ModelKind, Models, Protocol, Train, TrainWorker};
 pub use lists::{Lists, Load, LoadTarget, Run, Score, Selection, Up};
 
 /// Shown under `sf --help`.
@@ -82,6 +82,8 @@ pub enum Verb {
     Features(Features),
     /// Train a model and register it.
     Train(Train),
+    /// Help the training service of --server to grow trees, on the same tables; until it is stopped.
+    TrainWorker(TrainWorker),
     /// Models registered.
     #[command(subcommand)]
     Models(Models),
@@ -161,6 +163,8 @@ mod tests {
             "sf train --batch 2511 --protocol kfold",
             "sf train --frame f.parquet --entity e",
             "sf train --batch 2511 --label y",
+            "sf train --batch 2511 --parameter seed",
+            "sf train --batch 2511 --alone",
             "sf --server scoring=http://s doctor",
         ] {
             assert_eq!(parse(bad).unwrap_err().exit_code(), 2, "{bad}");

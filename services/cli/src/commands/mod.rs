@@ -48,6 +48,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Datagen(datagen) => return local::datagen(datagen).map(|()| ExitCode::SUCCESS),
         Verb::Parse(parse) => return local::parse(parse),
         Verb::Train(train) if train.frame.is_some() => return models::external(train, arguments.format).map(|()| ExitCode::SUCCESS),
+        Verb::TrainWorker(worker) => return models::worker(&arguments, worker).await.map(|()| ExitCode::SUCCESS),
         Verb::Up(up) => return up::up(&config::load(&arguments)?, up).await.map(|()| ExitCode::SUCCESS),
         _ => {}
     }
@@ -79,7 +80,7 @@ async fn verb(session: &Session, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Run(run) => run::run(session, &run).await?,
         Verb::Load(load) => load::load(session, &load).await?,
         Verb::Doctor => return doctor::doctor(session, session.config.as_ref()).await,
-        Verb::Datagen(_) | Verb::Parse(_) | Verb::Up(_) => {}
+        Verb::Datagen(_) | Verb::Parse(_) | Verb::TrainWorker(_) | Verb::Up(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,14 +1,20 @@
 //! `sf train` and `sf models`.
 
 use std::io::{Write, stdout};
+use std::path::Path;
 
-use api::training::{Evaluation, GetModelCardRequest, GetModelRequest, ListModelsRequest, Model, PromoteModelRequest, TrainModelRequest};
+use api::training::{
+    Evaluation, Feedback, GetModelCardRequest, GetModelRequest, ListModelsRequest, Model, PromoteModelRequest, RollBackModelRequest,
+    TrainModelRequest,
+};
 use domain::BatchKey;
 use serde_json::json;
 use service_kit::error::ServiceError;
 
 use super::Session;
-use crate::args::{self, Format, ModelKind, Models, Protocol, Train};
+use crate::args::{self, Arguments, Format, ModelKind, Models, Protocol, Train, TrainWorker};
+use crate::config;
+use crate::connect::{Clients, open_lake};
 use crate::failure::Failure;
 use crate::job;
 use crate::output::{Output, number};
@@ -19,25 +25,46 @@ const CAUTION: &str =
 
 pub async fn train(session: &Session, arguments: &Train) -> Result<(), Failure> {
     let Some(batch) = arguments.batch else { return Err(Failure::usage("--batch is needed")) };
-    let model = learn(session, batch, arguments.protocol, arguments.model, false).await?;
+    let request = TrainModelRequest {
+        compare: arguments.compare.iter().map(args::name).collect(),
+        parameters: arguments.parameters.iter().cloned().collect(),
+        feedback: arguments.feedback.as_deref().map(feedback).transpose()?.unwrap_or_default(),
+        workers: arguments.workers,
+        search: arguments.search,
+        search_seconds: arguments.search_minutes.unwrap_or(0).saturating_mul(60),
+        ..request(batch, arguments.protocol, arguments.model)
+    };
+    let model = learn(session, request).await?;
+    if let Some(out) = &arguments.out {
+        let id = model.id.clone();
+        let card = session.clients.training().get_model_card(GetModelCardRequest { id }).await?.into_inner().html;
+        let document = serde_json::to_vec_pretty(&model).map_err(std::io::Error::from)?;
+        std::fs::create_dir_all(out).map_err(|error| Failure::file(out, &error))?;
+        for (name, bytes) in [("card.html", &card), ("metrics.json", &document)] {
+            let path = out.join(name);
+            std::fs::write(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
+        }
+    }
     evaluation(&model).print(session.format)
 }
 
+/// What a file of agents says.
+fn feedback(path: &Path) -> Result<Vec<Feedback>, Failure> {
+    let refused = |error: csv::Error| Failure::usage(format!("{}: {error}", path.display()));
+    let mut reader = csv::Reader::from_path(path).map_err(refused)?;
+    reader
+        .deserialize::<(String, String, String, f64)>()
+        .map(|row| row.map(|(siren, from_month, to_month, weight)| Feedback { siren, from_month, to_month, weight }).map_err(refused))
+        .collect()
+}
+
+/// A request with the defaults.
+pub fn request(batch: BatchKey, protocol: Protocol, kind: ModelKind) -> TrainModelRequest {
+    TrainModelRequest { batch: batch.to_string(), protocol: args::name(&protocol), model: args::name(&kind), ..Default::default() }
+}
+
 /// Trains a model.
-pub async fn learn(
-    session: &Session,
-    batch: BatchKey,
-    protocol: Protocol,
-    kind: ModelKind,
-    promote_if_none: bool,
-) -> Result<Model, Failure> {
-    let request = TrainModelRequest {
-        batch: batch.to_string(),
-        protocol: args::name(&protocol),
-        model: args::name(&kind),
-        force: false,
-        promote_if_none,
-    };
+pub async fn learn(session: &Session, request: TrainModelRequest) -> Result<Model, Failure> {
     let client = session.clients.training();
     let call = || {
         let (mut client, request) = (client.clone(), request.clone());
@@ -50,7 +77,9 @@ pub async fn learn(
 pub fn evaluation(model: &Model) -> Output {
     let interval = |value: f64, low: f64, high: f64| format!("{} [{}, {}]", number(value, 3), number(low, 3), number(high, 3));
     let row = |e: &Evaluation| {
+        let protocol = if e.protocol == "rolling" { format!("rolling to {}", e.test_to) } else { e.protocol.clone() };
         vec![
+            protocol,
             e.model.clone(),
             interval(e.auc, e.auc_low, e.auc_high),
             interval(e.average_precision, e.average_precision_low, e.average_precision_high),
@@ -64,6 +93,7 @@ pub fn evaluation(model: &Model) -> Output {
         ]
     };
     let header = [
+        "protocol",
         "model",
         "#AUC [95 %]",
         "#average precision [95 %]",
@@ -80,19 +110,23 @@ pub fn evaluation(model: &Model) -> Output {
     output = output.note(format!("Model {} ({}), protocol {}, calibration {}.", model.id, model.state, model.protocol, model.calibration));
     if let Some(split) = &model.split {
         let prevalence = model.evaluations.first().map_or(f64::NAN, |e| 100.0 * e.prevalence);
+        let period = |from: &str, to: &str| if from.is_empty() { String::new() } else { format!("{from} to {to}, ") };
         output = output.note(format!(
-            "Trained on {} to {} ({} rows), validated on {} to {} ({}), tested on {} to {} ({} rows, {} % followed by a procedure within 18 months).",
-            split.train_from,
-            split.train_to,
+            "Trained on {}{} rows, validated on {}{}, tested on {}{} ({} % followed by a failure).",
+            period(&split.train_from, &split.train_to),
             split.train_rows,
-            split.validation_from,
-            split.validation_to,
+            period(&split.validation_from, &split.validation_to),
             split.validation_rows,
-            split.test_from,
-            split.test_to,
+            period(&split.test_from, &split.test_to),
             split.test_rows,
             number(prevalence, 2)
         ));
+    }
+    for note in &model.notes {
+        output = output.note(note);
+    }
+    for alarm in &model.alarms {
+        output = output.note(format!("ALARM: {alarm}"));
     }
     output.note(CAUTION)
 }
@@ -117,11 +151,11 @@ pub async fn models(session: &Session, verb: Models) -> Result<(), Failure> {
             Output::new(&header, rows.collect(), json!({ "models": models })).note(CAUTION).print(session.format)
         }
         Models::Show { id } => evaluation(&client.get_model(GetModelRequest { id }).await?.into_inner()).print(session.format),
-        Models::Promote { id } => {
-            let model = client.promote_model(PromoteModelRequest { id }).await?.into_inner();
-            let row = vec![model.id.clone(), model.state.clone()];
-            Output::new(&["model", "state"], vec![row], json!({ "id": model.id, "state": model.state })).print(session.format)
+        Models::Promote { id, because } => {
+            let request = PromoteModelRequest { id, because: because.unwrap_or_default() };
+            state(&client.promote_model(request).await?.into_inner()).print(session.format)
         }
+        Models::Rollback => state(&client.roll_back_model(RollBackModelRequest {}).await?.into_inner()).print(session.format),
         Models::Card { id, out } => {
             let html = client.get_model_card(GetModelCardRequest { id }).await?.into_inner().html;
             match out {
@@ -133,6 +167,35 @@ pub async fn models(session: &Session, verb: Models) -> Result<(), Failure> {
     }
 }
 
+fn state(model: &Model) -> Output {
+    let row = vec![model.id.clone(), model.state.clone()];
+    Output::new(&["model", "state"], vec![row], json!({ "id": model.id, "state": model.state }))
+}
+
+/// Helps the training service of `--server`.
+#[allow(clippy::print_stderr, reason = "a command line speaks to a person")]
+pub async fn worker(arguments: &Arguments, worker: &TrainWorker) -> Result<(), Failure> {
+    let Some(servers) = &arguments.server else {
+        return Err(Failure::usage("--server is needed: the service whose trainings this process helps"));
+    };
+    let config = config::load(arguments)?;
+    let (lake, catalogue) = (open_lake(&config)?, panel::Catalogue::builtin().map_err(|error| Failure::usage(error.to_string()))?);
+    let worker_of = training::worker::Worker {
+        client: Clients::remote(servers)?.training(),
+        lake: &lake,
+        catalogue: &catalogue,
+        settings: &config.service.training,
+        host: worker.address,
+    };
+    let quiet = arguments.quiet;
+    let mut told = |what: &str| {
+        if !quiet {
+            eprintln!("{what}");
+        }
+    };
+    Ok(worker_of.serve(worker.trainings, &mut told).await.map_err(ServiceError::from)?)
+}
+
 /// Trains on a frame given as a file; needs no service.
 pub fn external(arguments: &Train, format: Format) -> Result<(), Failure> {
     let (Some(frame), Some(entity), Some(time), Some(label), Some(out)) =
@@ -140,15 +203,30 @@ pub fn external(arguments: &Train, format: Format) -> Result<(), Failure> {
     else {
         return Err(Failure::usage("--frame needs --entity, --time, --label and --out"));
     };
-    let columns = training::external::Columns { entity: entity.clone(), time: time.clone(), label: label.clone() };
-    let threads = training::Settings::default().threads;
-    let figures = training::external::run(frame, &columns, out, threads).map_err(ServiceError::from)?;
+    let name = args::name(&arguments.model);
+    let asked = training::external::Asked {
+        frame: frame.clone(),
+        columns: training::external::Columns {
+            entity: entity.clone(),
+            time: time.clone(),
+            label: label.clone(),
+            side: arguments.split.clone(),
+        },
+        kind: training::learn::Kind::parse(&name).ok_or_else(|| Failure::usage("--model is unknown"))?,
+        alone: arguments.alone,
+        parameters: arguments.parameters.clone(),
+        threads: training::Settings::default().threads,
+        out: out.clone(),
+    };
+    let report = training::external::run(&asked, &mut |_, _| ()).map_err(ServiceError::from)?;
+    let measured = training::describe::measured(&report);
+    let kind = report.sections.first().and_then(|section| section.models.first());
     let model = Model {
         id: frame.display().to_string(),
         state: "external".into(),
-        protocol: "entities apart".into(),
-        evaluations: vec![figures],
-        ..Model::default()
+        protocol: "given".into(),
+        calibration: kind.map(|model| model.calibration.kind.clone()).unwrap_or_default(),
+        ..measured
     };
     evaluation(&model).print(format)
 }

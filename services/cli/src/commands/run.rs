@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use api::ingestion::ImportBatchRequest;
-use api::training::GetModelRequest;
+use api::training::{GetModelRequest, TrainModelRequest};
 use service_kit::error::{ErrorCode, ServiceError};
 
 use super::{Session, features, ingest, lists, models, score, upload};
@@ -38,8 +38,9 @@ pub async fn run(session: &Session, arguments: &Run) -> Result<(), Failure> {
         }
         Err(status) if ServiceError::from_status(&status).code() == ErrorCode::NoChampion => {
             let stage = Stage::new(session, "Training, honest protocol");
-            models::evaluation(&models::learn(session, batch, Protocol::Holdout, ModelKind::Lightgbm, true).await?)
-                .print(session.format)?;
+            let defaults = models::request(batch, Protocol::Holdout, ModelKind::Lightgbm);
+            let request = TrainModelRequest { promote_if_none: true, ..defaults };
+            models::evaluation(&models::learn(session, request).await?).print(session.format)?;
             stage.done();
         }
         Err(status) => return Err(status.into()),

@@ -116,7 +116,8 @@ fn each_service_killed_in_the_middle_of_its_job_ends_in_the_same_list() {
         assert!(output.status.success(), "{service}: {}", String::from_utf8_lossy(&output.stderr));
         if service == "training" {
             let models = remote.json(&["models", "list"]);
-            remote.ok(&["models", "promote", models["models"][0]["id"].as_str().unwrap()]);
+            let id = models["models"][0]["id"].as_str().unwrap();
+            remote.ok(&["models", "promote", id, "--because", "four hundred companies are too few for a calm report"]);
         }
     }
     remote.ok(&["lists", "publish", "2511"]);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod network;
+
 use std::ops::ControlFlow;
 
 use rand::{Rng, SeedableRng};

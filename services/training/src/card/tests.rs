@@ -1,0 +1,20 @@
+use super::*;
+use crate::alarms::{Alarm, AlarmKind};
+use crate::split::Protocol;
+use crate::study::tests::report;
+
+#[test]
+fn the_page_stands_alone_is_honest_and_has_every_figure() {
+    let mut report = report(Protocol::Holdout, 0.85, 0.004);
+    report.alarms.push(Alarm { kind: AlarmKind::FeatureAlone, message: "'<state>' knows".into() });
+    report.notes.push("Only 3 companies".into());
+    let page = render("<m>", &report, None);
+    assert!(page.contains("&lt;m&gt;") && page.contains(crate::report::CAUTION) && page.contains("&lt;state&gt;"));
+    assert!(page.contains("Only 3 companies") && page.contains("Intended use") && page.contains("Limits"));
+    assert!(!page.contains("http") && !page.contains("src=") && !page.contains("<script"), "nothing is loaded from elsewhere");
+    assert!(!page.contains("NaN") && !page.contains("inf"), "what is undefined is said in words");
+    for plot in ["Precision and recall", "ROC", "Reliability", "How early", "Learning"] {
+        assert!(page.contains(&format!("<figcaption>{plot}")), "{plot}");
+    }
+    assert_eq!(page, render("<m>", &report, None));
+}

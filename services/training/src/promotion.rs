@@ -1,0 +1,75 @@
+//! Whether a model may become the champion: what its report, and the champion's, speak against. Pure.
+
+use trees::metrics::Interval;
+
+use crate::evaluate::Figure;
+use crate::report::Report;
+use crate::split::Protocol;
+
+/// A calibration error beyond which percentages mislead.
+const LEAST_CALIBRATED: f64 = 0.02;
+
+/// What speaks against promoting a model; nothing when it may be promoted.
+pub fn doubts(challenger: &Report, champion: Option<&Report>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if challenger.sections.first().is_none_or(|section| section.protocol == Protocol::Lenient) {
+        doubts.push("it was not measured under an honest protocol".to_owned());
+    }
+    if let Some(ece) = challenger.figure(Figure::Ece).filter(|ece| ece.value > LEAST_CALIBRATED) {
+        doubts.push(format!("its calibration error is {:.3}, above {LEAST_CALIBRATED}", ece.value));
+    }
+    if let Some(alarm) = challenger.alarms.first() {
+        let more = challenger.alarms.len() - 1;
+        let others = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+        doubts.push(format!("its report raises an alarm: {}{others}", alarm.message));
+    }
+    if let Some(champion) = champion.filter(|champion| comparable(challenger, champion)) {
+        let pair = |figure| Some((challenger.figure(figure)?, champion.figure(figure)?));
+        let names = [(Figure::AveragePrecision, "average precision"), (Figure::Auc, "AUC")];
+        for (figure, name) in names {
+            if let Some((ours, theirs)) = pair(figure).filter(|(ours, theirs)| worse(ours, theirs)) {
+                doubts.push(format!("its {name} is {:.3}, the champion's {:.3}: worse beyond noise", ours.value, theirs.value));
+            }
+        }
+    }
+    doubts
+}
+
+/// Whether two reports measured about the same thing.
+fn comparable(one: &Report, other: &Report) -> bool {
+    let protocol = |report: &Report| report.sections.first().map(|section| section.protocol);
+    protocol(one) == protocol(other)
+}
+
+/// Whether the upper end of an interval is below the value that it is compared with, and the lower end of that one above
+/// ours: neither's noise explains the difference.
+fn worse(ours: &Interval, theirs: &Interval) -> bool {
+    ours.high < theirs.value && ours.value < theirs.low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarms::{Alarm, AlarmKind};
+    use crate::study::tests::report;
+
+    #[test]
+    fn a_report_is_doubted_for_what_it_says() {
+        let good = report(Protocol::Holdout, 0.85, 0.004);
+        assert_eq!(doubts(&good, None), [""; 0]);
+        assert_eq!(doubts(&report(Protocol::Lenient, 0.85, 0.004), None).len(), 1);
+        assert_eq!(doubts(&report(Protocol::Holdout, 0.85, 0.03), None).len(), 1);
+        let mut alarmed = good.clone();
+        alarmed.alarms.push(Alarm { kind: AlarmKind::FeatureAlone, message: "leak".into() });
+        assert!(doubts(&alarmed, None)[0].contains("leak"));
+    }
+
+    #[test]
+    fn only_what_is_worse_beyond_noise_is_refused() {
+        let champion = report(Protocol::Holdout, 0.85, 0.004);
+        assert_eq!(doubts(&report(Protocol::Holdout, 0.845, 0.004), Some(&champion)), [""; 0], "within the intervals of 0.01");
+        let worse = doubts(&report(Protocol::Holdout, 0.80, 0.004), Some(&champion));
+        assert_eq!(worse.len(), 2, "average precision and AUC: {worse:?}");
+        assert_eq!(doubts(&report(Protocol::Disjoint, 0.80, 0.004), Some(&champion)), [""; 0], "another protocol says nothing of it");
+    }
+}
