@@ -116,7 +116,7 @@ mod tests {
         trusted.verify(b"manifest", &signature).unwrap();
         assert!(matches!(trusted.verify(b"manifesto", &signature), Err(SignatureError::Broken)));
         assert!(matches!(trusted.verify(b"manifest", &other.sign(b"manifest")), Err(SignatureError::Untrusted(_))));
-        let forged = Signature { key: signature.key.clone(), ..other.sign(b"manifest") };
+        let forged = Signature { key: signature.key, ..other.sign(b"manifest") };
         assert!(matches!(trusted.verify(b"manifest", &forged), Err(SignatureError::Broken)));
         assert!(matches!(
             trusted.verify(b"manifest", &Signature { key: "no".into(), signature: "no".into() }),

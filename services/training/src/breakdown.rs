@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(of(Dimension::Size).map(|part| part.part.as_str()).collect::<Vec<_>>(), ["10 to 19", "250 and more"]);
         assert_eq!(of(Dimension::Year).map(|part| part.rows).sum::<usize>(), 600);
         assert_eq!(of(Dimension::Sector).count(), 0, "one part is no breakdown");
-        let small = of(Dimension::Size).last().unwrap();
+        let small = of(Dimension::Size).next_back().unwrap();
         assert!(small.figures.is_empty() && small.positives == 4);
         assert_eq!(of(Dimension::Year).next().unwrap().figures.len(), FIGURES.len());
     }

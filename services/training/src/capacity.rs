@@ -1,6 +1,6 @@
 //! Alerts by what agents can follow: a threshold a department, so that about so many of its companies are above it a month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Department;
 use serde::{Deserialize, Serialize};
@@ -56,13 +56,13 @@ pub fn thresholds(rows: &[Observed], probabilities: &[f64], companies: u32) -> O
 /// Measures the thresholds on the test rows.
 pub fn worth(rows: &[Observed], probabilities: &[f64], capacity: &Capacity) -> CapacityWorth {
     let (mut flagged, mut right, mut failing, mut covered) = (0usize, 0usize, 0usize, 0usize);
-    let mut months: BTreeMap<(&str, i32), ()> = BTreeMap::new();
+    let mut months: BTreeSet<(&str, i32)> = BTreeSet::new();
     for (row, &probability) in rows.iter().zip(probabilities) {
         let Some((department, threshold)) = department(row).and_then(|code| Some((code, *capacity.thresholds.get(code)?))) else {
             continue;
         };
         covered += 1;
-        months.insert((department, row.time), ());
+        months.insert((department, row.time));
         failing += usize::from(row.label);
         if probability >= threshold {
             flagged += 1;

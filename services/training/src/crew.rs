@@ -16,7 +16,7 @@ use crate::error::TrainingError;
 /// Minutes that LightGBM waits for another machine.
 pub const NETWORK_MINUTES: u32 = 2;
 /// How long a training waits for its workers.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The place of a process among those that train together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Place {
 }
 
 /// Divides companies among processes in another way than among sides.
-const SALT: u64 = 0x5eed_0f_c0de;
+const SALT: u64 = 0x5eed_c0de;
 
 /// What a worker is to do.
 #[derive(Debug, Clone, PartialEq)]

@@ -124,14 +124,14 @@ impl From<TrainingError> for ServiceError {
         let code = match &error {
             TrainingError::NoFeatures(_) | TrainingError::MissingColumn(_) | TrainingError::Frame(_) => ErrorCode::FeaturesNotBuilt,
             TrainingError::OneClass { .. } | TrainingError::NothingToMeasure(_) | TrainingError::TooShort(_) => ErrorCode::NotEnoughData,
-            TrainingError::Trees(TreesError::Parameter { .. } | TreesError::Setting { .. })
-            | TrainingError::BothSides { .. }
-            | TrainingError::FileColumn(_) => ErrorCode::InvalidArgument,
             TrainingError::Doubtful { .. } => ErrorCode::PromotionRefused,
             TrainingError::Workers(_) => ErrorCode::WorkersLost,
             TrainingError::NoTraining => ErrorCode::NoTraining,
             TrainingError::Cancelled => ErrorCode::OperationCancelled,
-            TrainingError::UnknownProtocol(_)
+            TrainingError::Trees(TreesError::Parameter { .. } | TreesError::Setting { .. })
+            | TrainingError::BothSides { .. }
+            | TrainingError::FileColumn(_)
+            | TrainingError::UnknownProtocol(_)
             | TrainingError::UnknownKind(_)
             | TrainingError::NotServable(_)
             | TrainingError::External(_) => ErrorCode::InvalidArgument,

@@ -84,12 +84,11 @@ pub fn fit(
     Ok(Hazard { model: train(&params, &training, Some(&validation), progress)?.model })
 }
 
+/// Takes the features with a half-year, and its outcome.
+type Take<'a> = dyn FnMut(Side, &[f32], bool) -> Result<(), TrainingError> + 'a;
+
 /// Gives each half-year of each training and validation row: the features with the half-year, and the outcome.
-fn expand(
-    source: &dyn Source,
-    used: Use<'_>,
-    take: &mut dyn FnMut(Side, &[f32], bool) -> Result<(), TrainingError>,
-) -> Result<(), TrainingError> {
+fn expand(source: &dyn Source, used: Use<'_>, take: &mut Take<'_>) -> Result<(), TrainingError> {
     let width = source.features().len();
     let mut values = Vec::with_capacity(width + 1);
     source.read(&mut |chunk| {

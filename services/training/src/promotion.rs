@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(doubts(&good, None), [""; 0]);
         assert_eq!(doubts(&report(Protocol::Lenient, 0.85, 0.004), None).len(), 1);
         assert_eq!(doubts(&report(Protocol::Holdout, 0.85, 0.03), None).len(), 1);
-        let mut alarmed = good.clone();
+        let mut alarmed = good;
         alarmed.alarms.push(Alarm { kind: AlarmKind::FeatureAlone, message: "leak".into() });
         assert!(doubts(&alarmed, None)[0].contains("leak"));
     }

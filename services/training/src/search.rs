@@ -180,11 +180,18 @@ mod tests {
         let whole = search(&prepared(), &base(), BUDGET, Log::default(), &mut |_| Ok(()), &mut |_, _| ControlFlow::Continue(())).unwrap();
         let mut saved = Log::default();
         let mut stop = |done: u32, _: u32| if done > 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let stopped = search(&prepared(), &base(), BUDGET, Log::default(), &mut |log| Ok(saved = log.clone()), &mut stop);
+        let mut save = |log: &Log| {
+            saved = log.clone();
+            Ok(())
+        };
+        let stopped = search(&prepared(), &base(), BUDGET, Log::default(), &mut save, &mut stop);
         assert!(matches!(stopped, Err(TrainingError::Cancelled)));
         assert_eq!(saved.losses[0].len(), 5);
         let mut trained = 0;
-        let mut count = |_: &Log| Ok(trained += 1);
+        let mut count = |_: &Log| {
+            trained += 1;
+            Ok(())
+        };
         let resumed = search(&prepared(), &base(), BUDGET, saved, &mut count, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!((resumed, trained), (whole, 4 + 3 + 1));
     }

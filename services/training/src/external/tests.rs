@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use super::*;
 use crate::learn::Kind;
@@ -12,9 +13,12 @@ fn csv(sides: bool, mixed: bool) -> String {
         for year in 2018..2021 {
             let ratio = f64::from(firm * 37 % 100) / 100.0 + if fails { 0.5 } else { 0.0 };
             let size = if firm % 11 == 0 { String::new() } else { (firm % 50).to_string() };
-            text.push_str(&format!("\"F{firm}\",{year},{},{ratio},{size}", u8::from(fails)));
+            write!(text, "\"F{firm}\",{year},{},{ratio},{size}", u8::from(fails)).unwrap();
             let part = ["train", "train", "validation", "test"][(firm + if mixed { year } else { 0 }) as usize % 4];
-            text.push_str(&if sides { format!(",{part}\n") } else { "\n".to_owned() });
+            if sides {
+                write!(text, ",{part}").unwrap();
+            }
+            text.push('\n');
         }
     }
     text
