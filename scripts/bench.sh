@@ -34,7 +34,7 @@ online)
     "$TOOLS/bin/python" "$ROOT/scripts/bench_online.py" "$sf" "$delivery" "$work" "$COMPANIES"
     ;;
 train)
-    "$TOOLS/bin/python" -c 'import lightgbm' 2>/dev/null || "$TOOLS/bin/pip" install --quiet lightgbm==4.6.0
+    "$TOOLS/bin/python" -c 'import lightgbm' 2>/dev/null || "$TOOLS/bin/pip" install --quiet lightgbm==4.7.0
     heading "Training, beside LightGBM's Python package"
     "$TOOLS/bin/python" "$ROOT/scripts/bench_train.py" "$sf" "$work" "${ROWS:-2000000}" "$RUNS"
     ;;

@@ -7,7 +7,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 
 /// Messages that are also stored as JSON documents, in operations, reports and manifests.
-const STORED: [&str; 12] = [
+const STORED: [&str; 13] = [
     "ingestion.v1.ImportReport",
     "ingestion.v1.FileReport",
     "ingestion.v1.PruneReport",
@@ -20,6 +20,7 @@ const STORED: [&str; 12] = [
     "training.v1.Split",
     "training.v1.Evaluation",
     "lists.v1.DetectionList",
+    "lists.v1.Shadow",
 ];
 
 /// The fields of a message that are always there and may hold NaN.

@@ -70,6 +70,10 @@ pub struct Params {
     pub lambda_l1: f64,
     /// L2 penalty of leaf values.
     pub lambda_l2: f64,
+    /// L2 penalty of leaf values in splits of categories; more makes rare categories tell less.
+    pub category_l2: f64,
+    /// Rows of the common rate that temper the rate of a category before categories are sorted by it.
+    pub category_smoothing: f64,
     /// Share of the features that a tree may use, in (0, 1].
     pub feature_fraction: f64,
     /// Share of the features that a node may use, in (0, 1].
@@ -105,6 +109,8 @@ impl Default for Params {
             min_gain_to_split: 0.0,
             lambda_l1: 0.0,
             lambda_l2: 0.0,
+            category_l2: 10.0,
+            category_smoothing: 10.0,
             feature_fraction: 1.0,
             feature_fraction_by_node: 1.0,
             bagging_fraction: 1.0,
@@ -170,6 +176,8 @@ impl Params {
             ("min_gain_to_split", self.min_gain_to_split),
             ("lambda_l1", self.lambda_l1),
             ("lambda_l2", self.lambda_l2),
+            ("category_l2", self.category_l2),
+            ("category_smoothing", self.category_smoothing),
         ];
         for (name, value) in not_negative {
             if !(value >= 0.0 && value.is_finite()) {
@@ -225,7 +233,7 @@ impl Params {
         let depth = self.max_depth.map_or(-1, i64::from);
         let mut text = format!(
             "objective=binary boosting={boosting} num_iterations={} learning_rate={} num_leaves={} max_depth={depth} min_data_in_leaf={} \
-             min_sum_hessian_in_leaf={} min_gain_to_split={} lambda_l1={} lambda_l2={} feature_fraction={} feature_fraction_bynode={} \
+             min_sum_hessian_in_leaf={} min_gain_to_split={} lambda_l1={} lambda_l2={} cat_l2={} cat_smooth={} feature_fraction={} feature_fraction_bynode={} \
              bagging_fraction={} bagging_freq={} scale_pos_weight={} metric={} seed={} deterministic=true force_row_wise=true",
             self.rounds,
             self.learning_rate,
@@ -235,6 +243,8 @@ impl Params {
             self.min_gain_to_split,
             self.lambda_l1,
             self.lambda_l2,
+            self.category_l2,
+            self.category_smoothing,
             self.feature_fraction,
             self.feature_fraction_by_node,
             self.bagging_fraction,

@@ -50,8 +50,20 @@ pub struct Scored {
     pub raw: f64,
     /// Calibrated probability.
     pub probability: f64,
+    /// Ends of the interval that says how sure it is; it lies within.
+    pub interval: (f64, f64),
     /// Level at the frozen thresholds.
     pub level: AlertLevel,
+}
+
+/// An interval wider than this says little.
+const TOO_WIDE: f64 = 0.2;
+
+impl Scored {
+    /// Whether too few companies had such scores for the percentage to be taken at its word.
+    pub fn too_little_data(&self) -> bool {
+        self.interval.1 - self.interval.0 > TOO_WIDE
+    }
 }
 
 /// Why a vector has its score.
@@ -162,6 +174,12 @@ impl Champion {
 
     fn scored(&self, raw: f64) -> Scored {
         let probability = self.manifest.calibration.apply(raw);
-        Scored { raw, probability, level: AlertLevel::of(probability, self.manifest.moderate, self.manifest.high) }
+        let (low, high) = self.manifest.uncertainty.interval(raw);
+        Scored {
+            raw,
+            probability,
+            interval: (low.min(probability), high.max(probability)),
+            level: AlertLevel::of(probability, self.manifest.moderate, self.manifest.high),
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod list;
 mod list_service;
 pub mod reasons;
 mod scoring_service;
+pub mod shadow;
 mod state;
 
 use std::path::PathBuf;
@@ -72,11 +73,13 @@ async fn build(state: &State, request: &BuildListRequest, progress: &JobProgress
     let batch: BatchKey = request.batch.parse().map_err(|error| error::batch(&error))?;
     let champion = state.current().await?;
     let told = |done, total| progress.set(done, total, "companies", "scores and explanations");
-    let mut list = list::build::build(state.lake(), &state.lists, champion, batch, &told).await?;
+    let challenger = state.challenger().await?;
+    let (mut list, shadow) = list::build::build(state.lake(), &state.lists, champion, challenger, batch, &told).await?;
     if request.publish {
         list = state.lists.publish(&batch.to_string()).await?;
     }
-    Ok(list_service::describe(&list.info, state.lists.published().await?))
+    let described = list_service::describe(&list.info, state.lists.published().await?);
+    Ok(DetectionList { shadow: shadow.as_ref().map(list_service::describe_shadow), ..described })
 }
 
 #[cfg(test)]

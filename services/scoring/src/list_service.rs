@@ -8,7 +8,7 @@ use api::lists::list_service_server::ListService;
 use api::lists::{
     BuildListRequest, DetectionList, DiffListsRequest, DiffListsResponse, EntryContribution, ExportListRequest, FirstAlert, GetListRequest,
     GetRankedListRequest, GetRankedListResponse, Indicators, ListChange, ListEntry, ListListsRequest, ListListsResponse,
-    PublishListRequest, RollbackListRequest,
+    PublishListRequest, RollbackListRequest, Shadow as ApiShadow,
 };
 use bytes::Bytes;
 use domain::BatchKey;
@@ -23,6 +23,7 @@ use crate::list::page::{self, Page};
 use crate::list::store::List;
 use crate::list::{codec, diff, export};
 use crate::scoring_service::level;
+use crate::shadow::Shadow;
 use crate::state::State;
 
 /// Bytes of a piece of an export.
@@ -115,6 +116,24 @@ pub fn describe(info: &ListInfo, published: Option<(BatchKey, u32)>) -> Detectio
         published: published == Some((info.batch, info.generation)),
         month: info.month.to_string(),
         generation: info.generation,
+        shadow: None,
+    }
+}
+
+/// How a challenger differs, for clients.
+pub fn describe_shadow(shadow: &Shadow) -> ApiShadow {
+    let count = |wanted: fn(usize, usize) -> bool| {
+        let cells = (0..3).flat_map(|ours| (0..3).map(move |theirs| (ours, theirs)));
+        cells.filter(|(ours, theirs)| wanted(*ours, *theirs)).map(|(ours, theirs)| shadow.levels[ours][theirs]).sum()
+    };
+    ApiShadow {
+        model_id: shadow.model_id.clone(),
+        companies: shadow.companies,
+        rank_correlation: shadow.rank_correlation,
+        mean_difference: shadow.mean_difference,
+        raised: count(|ours, theirs| theirs > ours),
+        lowered: count(|ours, theirs| theirs < ours),
+        same: count(|ours, theirs| theirs == ours),
     }
 }
 

@@ -151,6 +151,9 @@ fn score(champion: &Champion, siren: Siren, vector: &Vector, scored: Scored) -> 
         batch: vector.blob.batch.to_string(),
         stale: vector.stale,
         out_of_scope_reason: reason.to_owned(),
+        probability_low: if at_risk { scored.interval.0 } else { 0.0 },
+        probability_high: if at_risk { scored.interval.1 } else { 0.0 },
+        too_little_data: at_risk && scored.too_little_data(),
     }
 }
 

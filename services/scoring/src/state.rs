@@ -14,6 +14,7 @@ use trees::signature::TrustedKeys;
 use crate::champion::Champion;
 use crate::error::ScoringError;
 use crate::list::store::ListStore;
+use crate::shadow;
 
 /// How long a change of champion may go unseen.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
@@ -69,6 +70,11 @@ impl State {
     pub async fn current(&self) -> Result<Arc<Champion>, ScoringError> {
         self.follow().await?;
         self.champion.load_full().ok_or(ScoringError::NoChampion)
+    }
+
+    /// The challenger that scores beside the champion when a list is built, if there is one.
+    pub async fn challenger(&self) -> Result<Option<Champion>, ScoringError> {
+        shadow::challenger(&self.lake, self.catalogue.clone(), &self.trusted).await
     }
 
     async fn follow(&self) -> Result<(), ScoringError> {

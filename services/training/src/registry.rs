@@ -24,6 +24,12 @@ struct Champion {
     because: Option<String>,
 }
 
+/// What the pointer `challenger` holds: an empty identifier for none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Challenger {
+    id: String,
+}
+
 /// What the pointer `models` holds: when each model was registered, RFC 3339.
 type Index = BTreeMap<String, String>;
 
@@ -104,6 +110,9 @@ impl Registry<'_> {
         let manifest: Manifest = self.document(&id, "model.json").await?;
         let state = match champion {
             Some(champion) if champion.id == id => "champion",
+            _ if self.lake.pointers().read::<Challenger>("challenger").await?.is_some_and(|(challenger, _)| challenger.id == id) => {
+                "challenger"
+            }
             Some(champion) if champion.previous.as_ref() == Some(&id) => "retired",
             _ => "candidate",
         };
@@ -159,6 +168,14 @@ impl Registry<'_> {
                 return self.get(&model.id).await;
             }
         }
+    }
+
+    /// Lets a model score beside the champion, or none when the identifier is empty.
+    pub async fn shadow(&self, id: &str) -> Result<(), TrainingError> {
+        if !id.is_empty() {
+            self.check_schema(&self.get(id).await?).await?;
+        }
+        Ok(self.lake.pointers().set("challenger", &Challenger { id: id.to_owned() }).await?)
     }
 
     /// Makes the previous champion the champion again. Rolling back twice changes nothing in the end.

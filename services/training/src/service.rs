@@ -6,7 +6,7 @@ use api::google::longrunning::Operation;
 use api::training::training_service_server::TrainingService;
 use api::training::{
     GetModelCardRequest, GetModelCardResponse, GetModelRequest, JoinTrainingRequest, JoinTrainingResponse, ListModelsRequest,
-    ListModelsResponse, Model, PromoteModelRequest, RollBackModelRequest, TrainModelRequest,
+    ListModelsResponse, Model, PromoteModelRequest, RollBackModelRequest, ShadowModelRequest, ShadowModelResponse, TrainModelRequest,
 };
 use domain::BatchKey;
 use service_kit::Context;
@@ -64,6 +64,11 @@ impl TrainingService for Service {
 
     async fn roll_back_model(&self, _: Request<RollBackModelRequest>) -> Result<Response<Model>, Status> {
         Ok(Response::new(self.registry().roll_back().await.map_err(status)?))
+    }
+
+    async fn shadow_model(&self, request: Request<ShadowModelRequest>) -> Result<Response<ShadowModelResponse>, Status> {
+        self.registry().shadow(&request.into_inner().id).await.map_err(status)?;
+        Ok(Response::new(ShadowModelResponse {}))
     }
 
     async fn join_training(&self, request: Request<JoinTrainingRequest>) -> Result<Response<JoinTrainingResponse>, Status> {

@@ -30,6 +30,19 @@ fn a_delivery_becomes_a_list_and_a_second_run_changes_nothing() {
     let drift = sf.json(&["features", "drift"]);
     assert!(drift["reference_month"].as_str().unwrap() < drift["reference_to_month"].as_str().unwrap(), "{drift}");
 
+    // A challenger scores beside the champion, and changes nothing that agents see.
+    let challenger = sf.json(&["train", "--batch", "2511", "--parameter", "seed=9", "--parameter", "rounds=20"]);
+    sf.ok(&["models", "shadow", challenger["id"].as_str().unwrap()]);
+    assert_eq!(sf.json(&["models", "show", challenger["id"].as_str().unwrap()])["state"], "challenger");
+    let built = sf.json(&["score", "--batch", "2511"]);
+    let shadow = &built["lists"][0]["shadow"];
+    assert_eq!((&shadow["model_id"], &shadow["companies"]), (&challenger["id"], &built["lists"][0]["companies"]), "{built}");
+    assert!(shadow["rank_correlation"].as_f64().unwrap() > 0.5, "{shadow}");
+    let third = folder.path().join("third.csv");
+    sf.ok(&["lists", "export", "latest", "--out", third.to_str().unwrap()]);
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&third).unwrap());
+    sf.ok(&["models", "shadow"]);
+
     // The list and the score of a company agree, and an explanation adds up.
     let top = &entries[0];
     let siren = top["siren"].as_str().unwrap();
@@ -37,6 +50,8 @@ fn a_delivery_becomes_a_list_and_a_second_run_changes_nothing() {
     let explained = if explained.is_array() { &explained[0] } else { &explained };
     let probability = explained["score"]["probability"].as_f64().unwrap();
     assert!((probability - top["probability"].as_f64().unwrap()).abs() < 1e-12);
+    let end = |name: &str| explained["score"][name].as_f64().unwrap();
+    assert!(end("probability_low") <= probability && probability <= end("probability_high"));
     let points: f64 = explained["groups"].as_array().unwrap().iter().map(|group| group["percentage_points"].as_f64().unwrap()).sum();
     let base = explained["base_percentage_points"].as_f64().unwrap();
     assert!((points + base - 100.0 * probability).abs() < 1e-6, "{points} + {base} != 100 × {probability}");

@@ -237,6 +237,11 @@ pub enum Models {
     },
     /// Go back to the champion before the champion.
     Rollback,
+    /// Let a model score beside the champion when lists are built, unseen by agents.
+    Shadow {
+        /// Identifier; without it no model does.
+        id: Option<String>,
+    },
     /// The model card, an HTML page.
     Card {
         /// Identifier, or champion.

@@ -11,7 +11,7 @@ use super::features::save;
 use super::score::{level_fr, level_name, percent};
 use crate::args::{Lists, Selection};
 use crate::failure::Failure;
-use crate::output::{Output, count};
+use crate::output::{Output, count, number};
 
 /// Entries asked for in one page.
 const PAGE: u32 = 500;
@@ -74,7 +74,20 @@ pub fn described(lists: &[DetectionList]) -> Output {
         ]
     });
     let header = ["liste", "nom", "#génération", "#entreprises", "#risque élevé", "#risque modéré", "publiée", "modèle"];
-    Output::new(&header, rows.collect(), json!({ "lists": lists }))
+    let output = Output::new(&header, rows.collect(), json!({ "lists": lists }));
+    let shadow = |list: &DetectionList| {
+        let shadow = list.shadow.as_ref()?;
+        Some(format!(
+            "Challenger {} on the same companies: rank correlation {}, {} at a higher level, {} at a lower one, {} at the same; mean probability {:+.2} points.",
+            shadow.model_id,
+            number(shadow.rank_correlation, 3),
+            shadow.raised,
+            shadow.lowered,
+            shadow.same,
+            100.0 * shadow.mean_difference,
+        ))
+    };
+    lists.iter().filter_map(shadow).fold(output, Output::note)
 }
 
 fn filter(selection: &Selection) -> RankedListFilter {

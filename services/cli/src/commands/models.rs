@@ -155,6 +155,12 @@ pub async fn models(session: &Session, verb: Models) -> Result<(), Failure> {
             let request = PromoteModelRequest { id, because: because.unwrap_or_default() };
             state(&client.promote_model(request).await?.into_inner()).print(session.format)
         }
+        Models::Shadow { id } => {
+            let id = id.unwrap_or_default();
+            client.shadow_model(ShadowModelRequest { id: id.clone() }).await?;
+            let row = vec![if id.is_empty() { "–".to_owned() } else { id.clone() }];
+            Output::new(&["challenger"], vec![row], json!({ "challenger": id })).print(session.format)
+        }
         Models::Rollback => state(&client.roll_back_model(RollBackModelRequest {}).await?.into_inner()).print(session.format),
         Models::Card { id, out } => {
             let html = client.get_model_card(GetModelCardRequest { id }).await?.into_inner().html;

@@ -41,12 +41,13 @@ pub async fn score(session: &Session, arguments: Arguments) -> Result<(), Failur
     if errors.is_empty() { Ok(()) } else { Err(Failure::several(errors)) }
 }
 
-const HEADER: [&str; 6] = ["siren", "#probabilité", "niveau", "mois", "lot", "modèle"];
+const HEADER: [&str; 7] = ["siren", "#probabilité", "intervalle", "niveau", "mois", "lot", "modèle"];
 
 fn row(score: &Score) -> Vec<String> {
     vec![
         score.siren.clone(),
         if score.out_of_scope_reason.is_empty() { percent(score.probability) } else { "–".to_owned() },
+        if score.out_of_scope_reason.is_empty() { interval(score) } else { "–".to_owned() },
         level_fr(score.alert_level, &score.out_of_scope_reason),
         score.month.clone(),
         score.batch.clone(),
@@ -59,7 +60,14 @@ fn document(score: &Score) -> Value {
         "siren": score.siren, "probability": score.probability, "alert_level": level_name(score.alert_level),
         "moderate_threshold": score.moderate_threshold, "high_threshold": score.high_threshold, "model_id": score.model_id,
         "month": score.month, "batch": score.batch, "stale": score.stale, "out_of_scope_reason": score.out_of_scope_reason,
+        "probability_low": score.probability_low, "probability_high": score.probability_high, "too_little_data": score.too_little_data,
     })
+}
+
+/// How sure a probability is, for a person.
+fn interval(score: &Score) -> String {
+    let doubt = if score.too_little_data { " (trop peu de données)" } else { "" };
+    format!("{} à {}{doubt}", percent(score.probability_low), percent(score.probability_high))
 }
 
 /// A probability for a person.

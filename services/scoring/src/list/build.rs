@@ -15,31 +15,40 @@ use super::ranking;
 use super::store::{List, ListStore};
 use crate::champion::{Champion, Explanation};
 use crate::error::ScoringError;
+use crate::shadow::{self, Shadow};
 
 /// Companies explained together.
 const CHUNK: usize = 2_000;
 
-/// Builds and stores the list. `progress` is told the companies done and all of them. The same vectors, model and earlier
+/// Builds and stores the list, and how a challenger would have made it. `progress` is told the companies done and all of them. The same vectors, model and earlier
 /// lists give the same list.
 pub async fn build(
     lake: &Lake,
     lists: &ListStore,
     champion: Arc<Champion>,
+    challenger: Option<Champion>,
     batch: BatchKey,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Arc<List>, ScoringError> {
+) -> Result<(Arc<List>, Option<Shadow>), ScoringError> {
     let published = Published::of_batch(lake, batch).await?.ok_or(ScoringError::NotBuilt(batch))?;
     check(&published, &champion)?;
     let vectors = at_risk(lake, &published.generation).await?;
     let identities = identities(lake, batch, &vectors).await?;
     let past = Past::before(lists, batch).await?;
 
+    let challenger = challenger.map(Arc::new);
     let mut entries = Vec::with_capacity(vectors.len());
+    let (mut scores, mut shadows) = (Vec::new(), Vec::new());
     for chunk in vectors.chunks(CHUNK) {
         let values: Vec<f32> = chunk.iter().flat_map(|(_, values)| values.iter().copied()).collect();
-        let model = champion.clone();
-        let explained = tokio::task::spawn_blocking(move || model.explain(&values));
-        let explained = explained.await.map_err(|error| ScoringError::Task(error.to_string()))??;
+        let (model, beside) = (champion.clone(), challenger.clone());
+        let scored = tokio::task::spawn_blocking(move || {
+            let shadow = beside.map(|model| model.score(&values)).transpose()?;
+            Ok::<_, ScoringError>((model.explain(&values)?, shadow.unwrap_or_default()))
+        });
+        let (explained, shadow) = scored.await.map_err(|error| ScoringError::Task(error.to_string()))??;
+        scores.extend(explained.iter().map(|explanation| explanation.scored));
+        shadows.extend(shadow);
         for ((siren, values), explanation) in chunk.iter().zip(explained) {
             entries.push(entry(&champion, batch, *siren, values, explanation, identities.get(siren), &past));
         }
@@ -58,7 +67,12 @@ pub async fn build(
         moderate: count(AlertLevel::Moderate),
         sha256: String::new(),
     };
-    lists.save(info, entries).await
+    let list = lists.save(info, entries).await?;
+    let shadow = challenger.map(|challenger| shadow::compare(challenger.id(), &scores, &shadows));
+    if let Some(shadow) = &shadow {
+        lists.save_shadow(&list.info, shadow).await?;
+    }
+    Ok((list, shadow))
 }
 
 fn entry(

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::codec;
 use super::entry::{Entry, ListInfo};
 use crate::error::ScoringError;
+use crate::shadow::Shadow;
 
 /// A list with its entries by rank.
 #[derive(Debug)]
@@ -73,6 +74,14 @@ impl ListStore {
         self.lake.objects().put(&path(info.batch, info.generation, "list.json"), json.into()).await?;
         self.lake.pointers().set(&format!("list-{}", info.batch), &Built { generation: info.generation }).await?;
         Ok(self.remember(List { info, entries }))
+    }
+
+    /// Stores how a challenger would have made a list, beside it.
+    pub async fn save_shadow(&self, info: &ListInfo, shadow: &Shadow) -> Result<(), ScoringError> {
+        let name = format!("shadow-{}.json", shadow.model_id);
+        let json = serde_json::to_vec_pretty(shadow).map_err(|error| ScoringError::document(name.clone(), error))?;
+        self.lake.objects().put(&path(info.batch, info.generation, &name), json.into()).await?;
+        Ok(())
     }
 
     /// The list of this name: a batch key, or `latest` for the published one.

@@ -1,6 +1,7 @@
 //! With real servers: S3, Redis and the four services as processes.
 
 mod ingestion;
+mod learning;
 
 use std::io::Read;
 use std::path::Path;
