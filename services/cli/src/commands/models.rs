@@ -5,7 +5,7 @@ use std::path::Path;
 
 use api::training::{
     Evaluation, Feedback, GetModelCardRequest, GetModelRequest, ListModelsRequest, Model, PromoteModelRequest, RollBackModelRequest,
-    TrainModelRequest,
+    ShadowModelRequest, TrainModelRequest,
 };
 use domain::BatchKey;
 use serde_json::json;
