@@ -74,16 +74,20 @@ pub struct Fitted {
     pub history: Vec<Round>,
 }
 
-/// Parameters of the boosting: the defaults, the number of trees being chosen on validation, and what is asked over them.
+/// Parameters of the boosting: the defaults, and what is asked over them. The number of trees is chosen on validation; the
+/// others were, among a dozen, by the loss on the validation rows of one invented world of 20,000 companies.
 pub fn params(roles: &FeatureRoles, threads: u32, asked: &[(String, String)]) -> Result<Params, TrainingError> {
     let defaults = Params {
-        rounds: 600,
-        learning_rate: 0.03,
+        rounds: 900,
+        learning_rate: 0.02,
         num_leaves: 15,
         min_data_in_leaf: 200,
         lambda_l2: 10.0,
-        feature_fraction: 0.5,
-        bagging_fraction: 0.7,
+        // A department or a division has few failures: left alone, categories learn them by heart.
+        category_l2: 300.0,
+        category_smoothing: 1_000.0,
+        feature_fraction: 0.2,
+        bagging_fraction: 0.3,
         bagging_frequency: 1,
         monotone_constraints: roles.monotone.clone(),
         metric: ValidationMetric::BinaryLogloss,

@@ -65,12 +65,14 @@ pub fn candidate(base: &Params, number: u32) -> Params {
     random.set_stream(number.into());
     let mut pick = |choices: &[f64]| choices[random.random_range(0..choices.len())];
     Params {
-        learning_rate: pick(&[0.02, 0.03, 0.05, 0.08]),
+        learning_rate: pick(&[0.01, 0.02, 0.03, 0.05]),
         num_leaves: pick(&[7.0, 11.0, 15.0, 23.0, 31.0, 47.0]) as u32,
         min_data_in_leaf: pick(&[50.0, 100.0, 200.0, 400.0, 800.0]) as u32,
         lambda_l2: pick(&[0.0, 1.0, 10.0, 50.0]),
         feature_fraction: pick(&[0.2, 0.35, 0.5, 0.7, 1.0]),
-        bagging_fraction: pick(&[0.5, 0.7, 0.9]),
+        bagging_fraction: pick(&[0.3, 0.5, 0.7, 0.9]),
+        category_l2: pick(&[10.0, 100.0, 300.0, 1_000.0]),
+        category_smoothing: pick(&[10.0, 200.0, 1_000.0]),
         min_gain_to_split: pick(&[0.0, 0.0, 0.01, 0.1]),
         ..base.clone()
     }

@@ -115,10 +115,26 @@ struct Gap {
     operations: u32,
 }
 
+/// `Etat_cpte;Cd_pro_col` on the day of the delivery, repeated on every row of the past as in the real files: whoever uses it as
+/// a fact of the past lets the future in.
+fn account_state(company: &Company) -> &'static str {
+    let today = company.months.last().map(|state| state.month);
+    let past = |month: Month| today.is_some_and(|today| month <= today);
+    match company.failures.last() {
+        None => "1;0",
+        Some(failure) if failure.kind == ProcolAction::Liquidation || failure.liquidated.is_some_and(past) => "3;1",
+        Some(failure) => match failure.ended.filter(|(month, _)| past(*month)) {
+            None => "1;1",
+            Some((_, "plan_continuation")) => "1;2",
+            Some(_) => "1;0",
+        },
+    }
+}
+
 /// The debt as rows that each state a balance: new debts open a gap, payments reduce the oldest ones.
 pub(super) fn debts(company: &Company, seed: u64, lines: &mut Lines) {
     let mut gaps: Vec<Gap> = Vec::new();
-    let (office, siret, account) = (office(company), siret(company, 0), account(company, 0));
+    let (office, siret, account, account_state) = (office(company), siret(company, 0), account(company, 0), account_state(company));
     let mut owed = 0.0;
     for state in &company.months {
         let mut random = stream(seed ^ 0x0deb_7000, company.number.into(), Some(state.month));
@@ -129,7 +145,7 @@ pub(super) fn debts(company: &Company, seed: u64, lines: &mut Lines) {
             lines.push(
                 FileKind::Debit,
                 &format!(
-                    "{office};{account};{};{siret};{};1;0;{};101;{};{day};{employees};{employer};{operation};2;0\n",
+                    "{office};{account};{};{siret};{};{account_state};{};101;{};{day};{employees};{employer};{operation};2;0\n",
                     company.siren,
                     company.created.first_day().format("%Y%m%d"),
                     period(gap.period),
