@@ -9,6 +9,9 @@ SHELL := /bin/bash
 export SF_CACHE ?= $(HOME)/.cache/signaux-faibles
 export PATH := $(SF_CACHE)/tools/bin:$(PATH):$(HOME)/.cargo/bin
 
+# Threads of LightGBM that wait for work sleep: spinning, they take the cores from the other programs and tests of a small machine.
+export OMP_WAIT_POLICY ?= passive
+
 # On CI a Cargo.lock that does not match is an error; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
