@@ -142,7 +142,7 @@ impl Work {
             sections.push(study.section.clone());
             if kept.is_none() {
                 self.progress.set(0, 0, "", "effects and breakdowns");
-                kept = Some((study.details(&self.setup.source, &plan)?, study));
+                kept = Some((study.details(&plan)?, study));
             }
         }
         let (details, study) = kept.ok_or(TrainingError::NothingToMeasure("test"))?;

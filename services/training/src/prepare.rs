@@ -11,7 +11,7 @@ use crate::rows::{Row, Sample, Side, Source};
 use crate::split::Split;
 
 /// Rows kept whole in memory, at most, for what cannot work on bins: the logistic regression, effects.
-const SAMPLE_ROWS: usize = 100_000;
+pub(crate) const SAMPLE_ROWS: usize = 100_000;
 
 /// How the rows of a source are used.
 #[derive(Debug, Clone, Copy)]
@@ -174,19 +174,4 @@ impl Sides {
     fn failing(&self) -> usize {
         self.0.values().filter(|sides| **sides & Self::FAILS != 0).count()
     }
-}
-
-/// Some whole test rows.
-pub fn test_sample(source: &dyn Source, used: Use<'_>, seed: u64) -> Result<Sample, TrainingError> {
-    let width = source.features().len();
-    let mut sample = Sample::new(width, SAMPLE_ROWS, seed);
-    source.read(&mut |chunk| {
-        for (at, row) in chunk.rows.iter().enumerate() {
-            if let Some((Side::Test, label)) = used.role(row) {
-                sample.push(chunk.values_of(at, width), label);
-            }
-        }
-        Ok(())
-    })?;
-    Ok(sample)
 }

@@ -5,8 +5,8 @@ use trees::{Rows, Scorer};
 
 use crate::error::TrainingError;
 use crate::hazard::{Hazard, Within};
-use crate::prepare::Use;
-use crate::rows::{Side, Source};
+use crate::prepare::{SAMPLE_ROWS, Use};
+use crate::rows::{Sample, Side, Source};
 
 /// Features by which figures are broken down, by position.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Observed {
 }
 
 /// The rows of one side, with the raw scores of each model.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Scores {
     /// The rows.
     pub rows: Vec<Observed>,
@@ -54,11 +54,13 @@ pub struct Scores {
     pub raw: Vec<Vec<f64>>,
     /// Probabilities of the hazard within its horizons, where there is one.
     pub within: Vec<Within>,
+    /// Some whole rows, for the effects of features; of test rows only.
+    pub sample: Option<Sample>,
 }
 
 impl Scores {
     fn of(models: usize) -> Self {
-        Self { rows: Vec::new(), raw: vec![Vec::new(); models], within: Vec::new() }
+        Self { rows: Vec::new(), raw: vec![Vec::new(); models], within: Vec::new(), sample: None }
     }
 
     /// Outcomes.
@@ -79,9 +81,11 @@ pub fn score(
     facets: Facets,
     models: &[&dyn Scorer],
     hazard: Option<&Hazard>,
+    seed: u64,
 ) -> Result<[Scores; 2], TrainingError> {
     let width = source.features().len();
     let mut sides = [Scores::of(models.len()), Scores::of(models.len())];
+    let mut sample = Sample::new(width, SAMPLE_ROWS, seed);
     let mut values: Vec<f32> = Vec::new();
     source.read(&mut |chunk| {
         for (scores, wanted) in sides.iter_mut().zip([Side::Validation, Side::Test]) {
@@ -93,6 +97,9 @@ pub fn score(
                 }
                 let features = chunk.values_of(at, width);
                 values.extend_from_slice(features);
+                if side == Side::Test {
+                    sample.push(features, label);
+                }
                 let fact = |place: Option<usize>| place.and_then(|place| features.get(place)).copied().unwrap_or(f32::NAN);
                 let facts = Facts {
                     headcount: fact(facets.headcount),
@@ -112,5 +119,6 @@ pub fn score(
         }
         Ok(())
     })?;
+    sides[1].sample = Some(sample);
     Ok(sides)
 }

@@ -141,7 +141,7 @@ pub fn run(source: &dyn Source, plan: &Plan<'_>, progress: &mut Progress<'_>) ->
         }
     }
     let scorers: Vec<&dyn trees::Scorer> = fitted.iter().map(|model| model.scorer.as_ref()).collect();
-    let [validation, test] = scored::score(source, used, plan.facets, &scorers, hazard.as_ref())?;
+    let [validation, test] = scored::score(source, used, plan.facets, &scorers, hazard.as_ref(), plan.params.seed.into())?;
     let labels = validation.labels();
     let (mut models, mut chosen) = (Vec::new(), None);
     for (at, model) in fitted.iter().enumerate() {
@@ -176,12 +176,13 @@ pub fn run(source: &dyn Source, plan: &Plan<'_>, progress: &mut Progress<'_>) ->
 
 impl Study {
     /// Looks closer at the first model. Its features are only looked at when it has trees to look into.
-    pub fn details(&self, source: &dyn Source, plan: &Plan<'_>) -> Result<Details, TrainingError> {
+    pub fn details(&self, plan: &Plan<'_>) -> Result<Details, TrainingError> {
         let breakdown = breakdown::breakdown(&self.test.scores.rows, &self.test.probabilities, &self.thresholds, &plan.bootstrap)?;
-        let Some(text) = &self.first.text else { return Ok(Details { breakdown, effects: vec![], alarms: vec![] }) };
-        let test = prepare::test_sample(source, plan.used(), plan.params.seed.into())?;
+        let (Some(text), Some(test)) = (&self.first.text, &self.test.scores.sample) else {
+            return Ok(Details { breakdown, effects: vec![], alarms: vec![] });
+        };
         let model = Model::from_text(text.clone())?;
-        let effects = effects::effects(&model, &plan.roles.categorical, &self.prepared.sample, &test)?;
+        let effects = effects::effects(&model, &plan.roles.categorical, &self.prepared.sample, test)?;
         let alarms = alarms::on_features(&effects);
         Ok(Details { breakdown, effects, alarms })
     }
@@ -325,7 +326,7 @@ pub(crate) mod tests {
         let (kinds, params) = ([Kind::Lightgbm], params());
         let plan = plan(Protocol::Holdout, &kinds, &params);
         let study = run(&source, &plan, &mut quiet).unwrap();
-        let Details { breakdown, effects, alarms } = study.details(&source, &plan).unwrap();
+        let Details { breakdown, effects, alarms } = study.details(&plan).unwrap();
         let report = Report { sections: vec![study.section], breakdown, effects, alarms, ..report(Protocol::Holdout, 0.8, 0.01) };
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
@@ -403,7 +404,7 @@ pub(crate) mod tests {
             let (kinds, params) = ([Kind::Lightgbm], params());
             let plan = plan(Protocol::Holdout, &kinds, &params);
             let study = run(source, &plan, &mut quiet).unwrap();
-            study.details(source, &plan).unwrap().alarms
+            study.details(&plan).unwrap().alarms
         };
         let leak = companies(900, 80, |row, drift| if row.next.is_some() && drift > 0.02 { 3.0 } else { 1.0 });
         let found = alarms(&leak);

@@ -67,7 +67,7 @@ pub fn run(asked: &Asked, progress: &mut dyn FnMut(Kind, Option<Round>)) -> Resu
         ControlFlow::Continue(())
     };
     let study = study::run(&file, &plan, &mut told)?;
-    let details = study.details(&file, &plan)?;
+    let details = study.details(&plan)?;
     let sections = vec![study.section.clone()];
     let report = Report {
         caution: CAUTION.to_owned(),
