@@ -101,7 +101,7 @@ def main():
         seconds, peak = (statistics.median(column) for column in zip(*measured[name]))
         print(f"{name:>10}{seconds:>9.1f}{peak:>8.0f}{auc(scored):>9.4f}")
     (time, memory), (time_python, memory_python) = (map(statistics.median, zip(*measured[name])) for name in measured)
-    print(f"ours against Python's: time {time / time_python:.2f}, memory {memory / memory_python:.2f} (our report says AUC {reported:.4f} before ties of calibration)")
+    print(f"ours against Python's: time {time / time_python:.2f}, memory {memory / memory_python:.2f}; AUC in our report {reported:.4f}")
 
 
 main()

@@ -107,6 +107,36 @@ mod tests {
         SigningKey::from_pkcs8(document.as_ref()).unwrap()
     }
 
+    /// A PEM file of these bytes, in the place of one that OpenSSL writes.
+    fn pem(folder: &Path, name: &str, label: &str, der: &[u8]) -> std::path::PathBuf {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let group = |bytes: &[u8]| -> String {
+            let number = (0..3).fold(0, |number, at| number << 8 | usize::from(bytes.get(at).copied().unwrap_or(0)));
+            let letter = |at: usize| if at > bytes.len() { '=' } else { char::from(LETTERS[number >> (18 - 6 * at) & 63]) };
+            (0..4).map(letter).collect()
+        };
+        let text: String = der.chunks(3).map(group).collect();
+        let path = folder.join(name);
+        std::fs::write(&path, format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")).unwrap();
+        path
+    }
+
+    #[test]
+    fn keys_are_read_from_pem_files_and_others_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        // PKCS#8 without the public key, as OpenSSL writes it (RFC 8410, section 7): prefix and seed.
+        let private =
+            [&[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20][..], &[7; 32]].concat();
+        let key = SigningKey::read(&pem(folder.path(), "key.pem", "PRIVATE KEY", &private)).unwrap();
+        let public = [&SPKI[..], key.0.public_key().as_ref()].concat();
+        let public = pem(folder.path(), "public.pem", "PUBLIC KEY", &public);
+        let trusted = TrustedKeys::read(&[&public]).unwrap();
+        trusted.verify(b"manifest", &key.sign(b"manifest")).unwrap();
+        assert!(SigningKey::read(&public).is_err() && TrustedKeys::read(&[folder.path().join("none.pem")]).is_err());
+        let other = pem(folder.path(), "rsa.pem", "PUBLIC KEY", &[0x30, 0x03, 0x02, 0x01, 0x05]);
+        assert!(TrustedKeys::read(&[other]).unwrap_err().to_string().contains("another algorithm"));
+    }
+
     #[test]
     fn only_what_a_trusted_key_signed_holds() {
         let (key, other) = (key(), self::key());

@@ -44,10 +44,13 @@ pub struct Work {
     pub place: Place,
     /// What the job was asked.
     pub request: TrainModelRequest,
+    /// Hash of the job's rows and parameters, with which the worker's must agree.
+    pub setup: String,
 }
 
 struct Group {
     request: TrainModelRequest,
+    setup: String,
     wanted: usize,
     came: Vec<(SocketAddr, oneshot::Sender<Work>)>,
 }
@@ -66,13 +69,20 @@ impl Meeting {
 
     /// Waits for the workers of a training that wants `processes` in all, this one at `own` among them, and gives each its
     /// place. Fails when another training gathers, or when too few come in time.
-    pub async fn gather(&self, request: &TrainModelRequest, own: SocketAddr, processes: usize) -> Result<Place, TrainingError> {
-        self.gather_within(request, own, processes, PATIENCE).await
+    pub async fn gather(
+        &self,
+        request: &TrainModelRequest,
+        setup: &str,
+        own: SocketAddr,
+        processes: usize,
+    ) -> Result<Place, TrainingError> {
+        self.gather_within(request, setup, own, processes, PATIENCE).await
     }
 
     async fn gather_within(
         &self,
         request: &TrainModelRequest,
+        setup: &str,
         own: SocketAddr,
         processes: usize,
         patience: Duration,
@@ -82,7 +92,8 @@ impl Meeting {
             if group.is_some() {
                 return Err(TrainingError::Workers("another training waits for workers here: ask again when it has started".into()));
             }
-            *group = Some(Group { request: request.clone(), wanted: processes.saturating_sub(1), came: Vec::new() });
+            *group =
+                Some(Group { request: request.clone(), setup: setup.to_owned(), wanted: processes.saturating_sub(1), came: Vec::new() });
         }
         let all_came = tokio::time::timeout(patience, async {
             loop {
@@ -101,7 +112,8 @@ impl Meeting {
         }
         let machines: Vec<SocketAddr> = std::iter::once(own).chain(group.came.iter().map(|(address, _)| *address)).collect();
         for (rank, (_, answer)) in (1..).zip(group.came) {
-            let work = Work { place: Place { rank, machines: machines.clone() }, request: group.request.clone() };
+            let place = Place { rank, machines: machines.clone() };
+            let work = Work { place, request: group.request.clone(), setup: group.setup.clone() };
             // One that left meanwhile is noticed by the network.
             let _left = answer.send(work);
         }
@@ -156,12 +168,12 @@ mod tests {
         let request = TrainModelRequest { batch: "2511".into(), workers: 3, ..Default::default() };
         let job = tokio::spawn({
             let (meeting, request) = (meeting.clone(), request.clone());
-            async move { meeting.gather(&request, at(10), 3).await }
+            async move { meeting.gather(&request, "rows", at(10), 3).await }
         });
         while meeting.group().is_none() {
             tokio::task::yield_now().await;
         }
-        let busy = meeting.gather(&request, at(11), 3).await;
+        let busy = meeting.gather(&request, "rows", at(11), 3).await;
         assert!(matches!(busy, Err(TrainingError::Workers(_))));
         let leaver = meeting.join(at(12));
         assert!(tokio::time::timeout(Duration::from_millis(20), leaver).await.is_err(), "it gives up before the others come");
@@ -170,7 +182,7 @@ mod tests {
         assert_eq!((place.rank, &place.machines), (0, &vec![at(10), at(20), at(21)]));
         let works = [first.unwrap(), second.unwrap()];
         assert_eq!(works.iter().map(|work| work.place.rank).collect::<Vec<_>>(), [1, 2]);
-        assert!(works.iter().all(|work| work.request == request && work.place.machines == place.machines));
+        assert!(works.iter().all(|work| work.request == request && work.setup == "rows" && work.place.machines == place.machines));
         let owners = (0..1_000).map(|entity| [&place, &works[0].place, &works[1].place].iter().filter(|place| place.owns(entity)).count());
         assert!(owners.into_iter().all(|owners| owners == 1), "every company has one owner");
     }
@@ -180,7 +192,7 @@ mod tests {
         let meeting = Meeting::default();
         let request = TrainModelRequest::default();
         for _ in 0..2 {
-            let failed = meeting.gather_within(&request, at(1), 2, Duration::from_millis(10)).await.unwrap_err();
+            let failed = meeting.gather_within(&request, "rows", at(1), 2, Duration::from_millis(10)).await.unwrap_err();
             assert!(failed.to_string().contains("0 of 1 workers"), "{failed}");
         }
     }

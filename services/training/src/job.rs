@@ -16,7 +16,6 @@ use crate::crew::{self, Meeting, Place};
 use crate::error::TrainingError;
 use crate::evaluate::Figure;
 use crate::learn::Kind;
-use crate::prepare::{self, Use};
 use crate::registry::{Artifact, Registry};
 use crate::report::{CAUTION, Lineage, Report, Section, notes};
 use crate::search::{self, Log, Trial};
@@ -50,7 +49,8 @@ impl Training<'_> {
         let (report, study) = loop {
             let place = if setup.asked.processes > 1 {
                 progress.set(0, 0, "", "waiting for workers");
-                Some(self.meeting.gather(request, crew::address(self.settings.host)?, setup.asked.processes).await?)
+                let own = crew::address(self.settings.host)?;
+                Some(self.meeting.gather(request, &setup.fingerprint()?, own, setup.asked.processes).await?)
             } else {
                 None
             };
@@ -171,8 +171,7 @@ impl Work {
         let pointers = self.lake.pointers();
         let log: Log = runtime.block_on(pointers.read::<Log>(&name))?.map(|(log, _)| log).unwrap_or_default();
         let plan = setup.plan(split, &[], params, None);
-        let used = Use { split, step: plan.step, feedback: plan.feedback, place: None };
-        let prepared = prepare::prepare(&setup.source, used, &setup.roles.categorical, params.seed.into(), params.threads)?;
+        let prepared = plan.prepare(&setup.source)?;
         let mut save = |log: &Log| Ok(runtime.block_on(pointers.set(&name, log))?);
         let mut told = |done: u32, of: u32| {
             self.progress.set(done.into(), of.into(), "candidates", "search");

@@ -60,8 +60,8 @@ fn json<T: Serialize>(name: &str, document: &T) -> Result<Vec<u8>, TrainingError
 }
 
 impl Registry<'_> {
-    /// Registers a model under its identifier, signed if there is a key. Registering the same one again changes nothing; a crash leaves files that no
-    /// reader sees, since the index names a model only once it is whole.
+    /// Registers a model under its identifier, signed if there is a key. Registering the same one again changes nothing; a
+    /// crash leaves files that no reader sees, since the index names a model only once it is whole.
     pub async fn add(&self, id: &str, artifact: Artifact, key: Option<&SigningKey>) -> Result<Model, TrainingError> {
         let objects = self.lake.objects();
         objects.put(&path(id, "model.txt"), artifact.text.into_bytes().into()).await?;
@@ -212,9 +212,10 @@ impl Registry<'_> {
         }
     }
 
-    /// The model card.
-    pub async fn card(&self, id: &str) -> Result<Vec<u8>, TrainingError> {
+    /// The model card, and the report that it shows.
+    pub async fn card(&self, id: &str) -> Result<(Vec<u8>, Vec<u8>), TrainingError> {
         let model = self.get(id).await?;
-        Ok(self.lake.objects().get(&path(&model.id, "card.html")).await?.to_vec())
+        let file = async |name: &str| Ok::<_, TrainingError>(self.lake.objects().get(&path(&model.id, name)).await?.to_vec());
+        Ok((file("card.html").await?, file("metrics.json").await?))
     }
 }

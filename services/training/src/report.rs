@@ -1,7 +1,6 @@
 //! The evaluation report of a training: every model under every protocol asked for, on the same rows. It is `metrics.json`,
 //! and what the card shows; the same inputs give the same bytes.
 
-use domain::Month;
 use serde::{Deserialize, Serialize};
 use trees::Params;
 use trees::calibration::{Calibration, Choice, Quality};
@@ -152,11 +151,6 @@ impl Section {
         Side::ALL.map(of).to_vec()
     }
 
-    /// A model of a kind.
-    pub fn model(&self, kind: Kind) -> Option<&Evaluated> {
-        self.models.iter().find(|model| model.kind == kind)
-    }
-
     /// What it is called in tables: the protocol, and the end of its test where there are several origins.
     pub fn title(&self) -> String {
         match self.protocol {
@@ -230,9 +224,4 @@ fn ranking(section: &Section) -> Option<String> {
         .collect();
     let name = first.kind.name();
     (!rest.is_empty()).then(|| format!("Average precision of {name}, {:.3}, against {}.", mine.value, rest.join("; ")))
-}
-
-/// A month of a section as text.
-pub fn month(index: i32) -> String {
-    Month::from_index(index).map_or_else(|| index.to_string(), |month| month.to_string())
 }

@@ -72,25 +72,6 @@ pub trait Source: Sync {
     fn read(&self, take: &mut dyn FnMut(&Chunk) -> Result<(), TrainingError>) -> Result<(), TrainingError>;
 }
 
-/// Rows in memory.
-#[derive(Debug, Clone, Default)]
-pub struct Memory {
-    /// Names of the features.
-    pub features: Vec<String>,
-    /// The rows.
-    pub chunk: Chunk,
-}
-
-impl Source for Memory {
-    fn features(&self) -> &[String] {
-        &self.features
-    }
-
-    fn read(&self, take: &mut dyn FnMut(&Chunk) -> Result<(), TrainingError>) -> Result<(), TrainingError> {
-        take(&self.chunk)
-    }
-}
-
 /// A uniform sample of rows of bounded size (reservoir sampling, seeded), for what needs whole rows in memory.
 #[derive(Debug)]
 pub struct Sample {

@@ -67,11 +67,6 @@ impl Scores {
     pub fn labels(&self) -> Vec<bool> {
         self.rows.iter().map(|row| row.label).collect()
     }
-
-    /// Entities.
-    pub fn entities(&self) -> Vec<u32> {
-        self.rows.iter().map(|row| row.entity).collect()
-    }
 }
 
 /// Scores the validation and the test rows with every model, and the test rows with the hazard, chunk by chunk.

@@ -79,11 +79,12 @@ impl TrainingService for Service {
             rank: work.place.rank as u32,
             machines: work.place.machines.iter().map(ToString::to_string).collect(),
             request: Some(work.request),
+            setup: work.setup,
         }))
     }
 
     async fn get_model_card(&self, request: Request<GetModelCardRequest>) -> Result<Response<GetModelCardResponse>, Status> {
-        let html = self.registry().card(&request.into_inner().id).await.map_err(status)?;
-        Ok(Response::new(GetModelCardResponse { html }))
+        let (html, metrics) = self.registry().card(&request.into_inner().id).await.map_err(status)?;
+        Ok(Response::new(GetModelCardResponse { html, metrics }))
     }
 }

@@ -10,8 +10,8 @@ use lake::Lake;
 use lake::tables::DynamicTable;
 use panel::Catalogue;
 use tokio::runtime::Handle;
-use trees::Params;
 use trees::metrics::Bootstrap;
+use trees::{Params, fingerprint};
 
 use crate::Settings;
 use crate::crew::Place;
@@ -61,6 +61,10 @@ impl Asked {
         }
         if request.workers > MOST_WORKERS {
             return Err(TrainingError::External(format!("{} workers are more than {MOST_WORKERS}", request.workers)));
+        }
+        if request.workers > 1 && request.search > 0 {
+            let why = "a search is of one process: search first, then train with its parameters and several workers";
+            return Err(TrainingError::External(why.to_owned()));
         }
         let mut parameters: Vec<(String, String)> = request.parameters.clone().into_iter().collect();
         parameters.sort();
@@ -134,6 +138,11 @@ impl Setup {
         })
     }
 
+    /// Hash of all that decides the rows and the trees of the registered model: processes that train together must agree.
+    pub fn fingerprint(&self) -> Result<String, TrainingError> {
+        Ok(fingerprint(&(&self.lineage, self.splits.first(), self.step))?)
+    }
+
     /// The plan of one of the splits.
     pub fn plan<'a>(&'a self, split: &Split, kinds: &'a [Kind], params: &'a Params, place: Option<&'a Place>) -> Plan<'a> {
         Plan {
@@ -203,6 +212,7 @@ mod tests {
             TrainModelRequest { parameters: [("leaves".to_owned(), "3".to_owned())].into(), ..request() },
             TrainModelRequest { parameters: [("num_leaves".to_owned(), "1".to_owned())].into(), ..request() },
             TrainModelRequest { workers: 1_000, ..request() },
+            TrainModelRequest { workers: 2, search: 9, ..request() },
         ];
         for request in wrong {
             assert!(Asked::of(&request).is_err(), "{request:?}");

@@ -101,7 +101,8 @@ impl Split {
         let last = last_known.plus(-HORIZON);
         match protocol {
             Protocol::Holdout | Protocol::Rolling | Protocol::Disjoint => Self::by_time(protocol, first, last),
-            Protocol::Lenient | Protocol::Given => {
+            Protocol::Given => Ok(Self::given()),
+            Protocol::Lenient => {
                 let months = last.since(first) + 1;
                 let all = Period { from: first, to: last };
                 if months < LEAST_TRAINING_MONTHS {

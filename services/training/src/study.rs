@@ -99,7 +99,8 @@ impl Plan<'_> {
         Ok(self.place.map(|place| Network::join(&place.machines, place.rank, NETWORK_MINUTES)).transpose()?)
     }
 
-    fn prepare(&self, source: &dyn Source) -> Result<Prepared, TrainingError> {
+    /// The rows to fit on.
+    pub fn prepare(&self, source: &dyn Source) -> Result<Prepared, TrainingError> {
         prepare::prepare(source, self.used(), &self.roles.categorical, self.params.seed.into(), self.params.threads)
     }
 }
@@ -199,8 +200,24 @@ pub(crate) mod tests {
     use crate::alarms::AlarmKind;
     use crate::evaluate::Figure;
     use crate::report::{CAUTION, Lineage, Report};
-    use crate::rows::{Chunk, Memory, Row};
+    use crate::rows::{Chunk, Row};
     use crate::split::Protocol;
+
+    /// Rows in memory.
+    struct Memory {
+        features: Vec<String>,
+        chunk: Chunk,
+    }
+
+    impl Source for Memory {
+        fn features(&self) -> &[String] {
+            &self.features
+        }
+
+        fn read(&self, take: &mut dyn FnMut(&Chunk) -> Result<(), TrainingError>) -> Result<(), TrainingError> {
+            take(&self.chunk)
+        }
+    }
 
     /// A report of one model, with these figures and intervals of 0.01 on either side of the AUC.
     pub(crate) fn report(protocol: Protocol, auc: f64, ece: f64) -> Report {

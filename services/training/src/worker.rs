@@ -66,6 +66,10 @@ impl Worker<'_> {
         let machines = response.machines.iter().map(|machine| machine.parse()).collect::<Result<_, _>>().map_err(|_| strange())?;
         let place = Place { rank: response.rank as usize, machines };
         let setup = Setup::of(self.lake, self.catalogue, self.settings, &response.request.ok_or_else(strange)?).await?;
+        if setup.fingerprint()? != response.setup {
+            let why = "this worker has other features, another version of the table or other settings than the service";
+            return Err(TrainingError::Workers(why.to_owned()));
+        }
         let task = move || {
             let split = setup.splits.first().ok_or_else(strange)?;
             study::assist(&setup.source, &setup.plan(split, &[Kind::Lightgbm], &setup.lineage.params, Some(&place)))

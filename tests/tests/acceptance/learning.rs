@@ -26,7 +26,7 @@ fn artifact(folder: &Path, id: &Value, name: &str) -> Vec<u8> {
 
 #[test]
 fn the_same_inputs_are_the_same_model_and_others_are_another() {
-    let (folder, delivery, sf) = built(600);
+    let (folder, _, sf) = built(600);
     let short = ["train", "--batch", "2511", "--parameter", "rounds=40", "--compare", "disjoint,lenient"];
     let train = |more: &[&str]| sf.json(&[&short, more].concat());
     let first = train(&[]);
@@ -42,6 +42,11 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     let protocols: Vec<&str> = first["evaluations"].as_array().unwrap().iter().map(|row| row["protocol"].as_str().unwrap()).collect();
     assert_eq!(protocols, ["holdout"; 4].into_iter().chain(["disjoint"; 4]).chain(["lenient"; 4]).collect::<Vec<_>>());
     assert!(first["notes"].to_string().contains("too few to rank models"), "{}", first["notes"]);
+
+    // The report that is registered is the one that is given.
+    let out = folder.path().join("out");
+    train(&["--out", out.to_str().unwrap()]);
+    assert_eq!(["metrics.json", "card.html"].map(|name| std::fs::read(out.join(name)).unwrap()), [files[1].clone(), files[3].clone()]);
 
     let seed = train(&["--parameter", "seed=7"]);
     let leaves = train(&["--parameter", "num_leaves=7"]);
@@ -65,9 +70,25 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     assert_eq!(sf.json(&["models", "rollback"])["id"], first["id"]);
     assert_eq!(sf.json(&["models", "show", "champion"])["id"], first["id"]);
     assert_eq!(sf.json(&["models", "rollback"])["id"], seed["id"]);
+    // A search tries the given parameters too; what agents did leaves rows out.
+    let searched = sf.json(&["train", "--batch", "2511", "--parameter", "rounds=20", "--search", "3"]);
+    let report: Value = serde_json::from_slice(&artifact(folder.path(), &searched["id"], "metrics.json")).unwrap();
+    assert_eq!(report["search"].as_array().unwrap().len(), 3);
+    let helped = folder.path().join("helped.csv");
+    std::fs::write(&helped, format!("siren,from,to,weight\n{},2016-01,2025-10,0\n", company(&sf, folder.path()))).unwrap();
+    let helped = train(&["--feedback", helped.to_str().unwrap()]);
+    assert!(helped["id"] != version["id"] && helped["notes"].to_string().contains("agents helped"), "{}", helped["notes"]);
     let wrong = sf.fails(&["train", "--batch", "2511", "--parameter", "leaves=7"]);
     assert!(wrong.contains("num_leaves"), "{wrong}");
-    drop(delivery);
+}
+
+/// A company of the latest month.
+fn company(sf: &Sf, folder: &Path) -> String {
+    let out = folder.join("latest.arrows");
+    let export = ["features", "export", "--batch", "2511", "--from", "2025-10", "--at-risk", "--feature", "headcount", "--out"];
+    sf.ok(&[&export[..], &[out.to_str().unwrap()]].concat());
+    let mut reader = arrow::ipc::reader::StreamReader::try_new(std::fs::File::open(&out).unwrap(), None).unwrap();
+    reader.next().unwrap().unwrap().column(0).as_string::<i32>().value(0).to_owned()
 }
 
 /// The account state of the debit file is that of the day of the delivery, repeated on every row of the past: the leak that

@@ -37,10 +37,9 @@ pub async fn train(session: &Session, arguments: &Train) -> Result<(), Failure> 
     let model = learn(session, request).await?;
     if let Some(out) = &arguments.out {
         let id = model.id.clone();
-        let card = session.clients.training().get_model_card(GetModelCardRequest { id }).await?.into_inner().html;
-        let document = serde_json::to_vec_pretty(&model).map_err(std::io::Error::from)?;
+        let card = session.clients.training().get_model_card(GetModelCardRequest { id }).await?.into_inner();
         std::fs::create_dir_all(out).map_err(|error| Failure::file(out, &error))?;
-        for (name, bytes) in [("card.html", &card), ("metrics.json", &document)] {
+        for (name, bytes) in [("card.html", &card.html), ("metrics.json", &card.metrics)] {
             let path = out.join(name);
             std::fs::write(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
         }

@@ -20,8 +20,8 @@ use crate::shadow::{self, Shadow};
 /// Companies explained together.
 const CHUNK: usize = 2_000;
 
-/// Builds and stores the list, and how a challenger would have made it. `progress` is told the companies done and all of them. The same vectors, model and earlier
-/// lists give the same list.
+/// Builds and stores the list, and how a challenger would have made it. `progress` is told the companies done and all of
+/// them. The same vectors, model and earlier lists give the same list.
 pub async fn build(
     lake: &Lake,
     lists: &ListStore,

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::figures::share;
-use super::plot::strip;
+use super::plot::{bar, strip};
 use super::{escape, number};
 use crate::effects::Effect;
 use crate::search::Trial;
@@ -36,7 +35,7 @@ pub fn effects(page: &mut String, effects: &[Effect]) {
     let mut by_gain: Vec<&Effect> = effects.iter().collect();
     by_gain.sort_by(|a, b| b.gain.total_cmp(&a.gain).then_with(|| a.feature.cmp(&b.feature)));
     for effect in by_gain.iter().take(SHOWN) {
-        let _ = write!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(&effect.feature), share(effect.gain));
+        let _ = write!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(&effect.feature), bar(effect.gain));
     }
     page.push_str("</table>");
 }

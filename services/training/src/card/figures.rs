@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use trees::metrics::Interval;
 
-use super::plot::{Axes, Mark, Series, bar, plot};
+use super::plot::{Axes, Mark, Series, plot};
 use super::published::{PUBLISHED, Published};
 use super::{escape, number, when};
 use crate::breakdown::{self, Dimension, Part};
@@ -311,9 +311,4 @@ pub fn breakdown(page: &mut String, parts: &[Part]) {
         }
         page.push_str("</table>");
     }
-}
-
-/// A share as a bar with its percentage.
-pub fn share(value: f64) -> String {
-    bar(value, &format!("{:.1} %", 100.0 * value))
 }

@@ -7,9 +7,10 @@ mod published;
 
 use std::fmt::Write;
 
+use domain::Month;
 use trees::manifest::Manifest;
 
-use crate::report::{Report, month};
+use crate::report::Report;
 use crate::split::Protocol;
 
 /// Renders the page of a model; `manifest` is absent for a file that nothing is registered of.
@@ -120,9 +121,9 @@ fn number(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "undefined".to_owned() }
 }
 
-/// The name of a month of the rows.
+/// The month of this index; the index itself when it is the place of a time in a file.
 fn when(time: i32) -> String {
-    month(time)
+    Month::from_index(time).map_or_else(|| time.to_string(), |month| month.to_string())
 }
 
 fn escape(text: &str) -> String {

@@ -160,7 +160,7 @@ pub fn strip(points: &[(Option<f32>, f32)], most: f64) -> String {
     svg
 }
 
-/// A horizontal bar of a share within [0, 1], with its text.
-pub fn bar(share: f64, text: &str) -> String {
-    format!("<span class=\"bar\" style=\"width:{:.0}px\"></span>{}", (share * 260.0).clamp(0.0, 260.0), super::escape(text))
+/// A horizontal bar of a share within [0, 1], with its percentage.
+pub fn bar(share: f64) -> String {
+    format!("<span class=\"bar\" style=\"width:{:.0}px\"></span>{:.1} %", (share * 260.0).clamp(0.0, 260.0), 100.0 * share)
 }

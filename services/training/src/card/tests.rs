@@ -1,3 +1,5 @@
+//! The card of a report.
+
 use super::*;
 use crate::alarms::{Alarm, AlarmKind};
 use crate::split::Protocol;

@@ -1,3 +1,5 @@
+//! Files of other data sets, from their bytes to the results.
+
 use std::collections::HashSet;
 use std::fmt::Write;
 
