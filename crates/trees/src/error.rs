@@ -13,6 +13,12 @@ pub enum TreesError {
         /// Its own words.
         message: String,
     },
+    /// The machines that train together did not find each other.
+    #[error("the machines that train together are not connected: {problem}; start the training again")]
+    Network {
+        /// Which machine, and why.
+        problem: String,
+    },
     /// The values are not whole rows.
     #[error("{values} values do not make rows of {features} features: give a multiple of {features}, which must not be 0")]
     Shape {

@@ -1,4 +1,4 @@
-//! The only unsafe code of the workspace: owned handles over LightGBM's C interface, with checked arguments.
+//! The unsafe code of the workspace, with `collective.rs`: owned handles over LightGBM's C interface, with checked arguments.
 //!
 //! Threads. LightGBM keeps its number of threads in one global, and sizes buffers by it that it indexes later by the
 //! thread's number. A prediction that changed the global while another call runs would make that call write beyond its
@@ -50,7 +50,7 @@ fn with_threads<T>(threads: usize, call: impl FnOnce() -> T) -> T {
 }
 
 /// Turns a return code into a result with LightGBM's message.
-fn check(call: &'static str, code: c_int) -> Result<()> {
+pub(crate) fn check(call: &'static str, code: c_int) -> Result<()> {
     if code == 0 {
         return Ok(());
     }
@@ -63,7 +63,7 @@ fn c_string(what: &'static str, text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| TreesError::parameter(what, "contains a NUL character"))
 }
 
-fn c_count(name: &'static str, count: usize) -> Result<i32> {
+pub(crate) fn c_count(name: &'static str, count: usize) -> Result<i32> {
     i32::try_from(count).map_err(|_| TreesError::parameter(name, format!("{count} is beyond LightGBM's limit of 2^31 - 1")))
 }
 
@@ -311,39 +311,6 @@ impl<'d> Trainer<'d> {
             }
             buffer.resize(usize::try_from(needed).unwrap_or(0), 0);
         }
-    }
-}
-
-/// The calling thread's place among machines that train together: LightGBM keeps it by thread, so that data sets and
-/// boosters made on this thread while it is joined are shared with the others.
-#[derive(Debug)]
-pub(crate) struct NetworkHandle {
-    pub(crate) machines: usize,
-    /// Not to be moved to another thread.
-    here: PhantomData<*const ()>,
-}
-
-impl NetworkHandle {
-    /// Connects to the machines, `host:port` separated by commas, of which this is number `rank`; waits for those that are
-    /// not there yet.
-    pub(crate) fn join(machines: &str, rank: usize, count: usize, port: u16, minutes: u32) -> Result<Self> {
-        let list = c_string("machines", &format!("rank={rank},{machines}"))?;
-        let (minutes, count_c) = (c_count("minutes", minutes as usize)?, c_count("machines", count)?);
-        // SAFETY: the string is NUL-terminated and outlives the call, which copies what it needs.
-        let code = unsafe { sys::LGBM_NetworkInit(list.as_ptr(), c_int::from(port), minutes, count_c) };
-        if let Err(error) = check("LGBM_NetworkInit", code) {
-            // SAFETY: leaves whatever was joined of the calling thread's network; it takes no argument.
-            unsafe { sys::LGBM_NetworkFree() };
-            return Err(error);
-        }
-        Ok(Self { machines: count, here: PhantomData })
-    }
-}
-
-impl Drop for NetworkHandle {
-    fn drop(&mut self) {
-        // SAFETY: it closes the connections of the calling thread, the one that joined: the handle cannot be sent elsewhere.
-        unsafe { sys::LGBM_NetworkFree() };
     }
 }
 

@@ -8,16 +8,18 @@
 //! - [`explain`]: contributions by group, and their additive form in percentage points;
 //! - [`manifest`], [`signature`]: what is stored beside a model, and who made it.
 //!
-//! Nothing here knows the names of features, files or services. All unsafe code of the workspace is in the module `ffi`.
+//! Nothing here knows the names of features, files or services. All unsafe code of the workspace is in the modules `ffi` and `collective`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod calibration;
+mod collective;
 pub mod dataset;
 pub mod error;
 pub mod explain;
 mod ffi;
 pub mod manifest;
+mod mesh;
 pub mod metrics;
 pub mod model;
 mod model_text;

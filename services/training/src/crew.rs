@@ -13,10 +13,11 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::error::TrainingError;
 
-/// Minutes that LightGBM waits for another machine.
-pub const NETWORK_MINUTES: u32 = 2;
+/// How long processes that train together wait for each other's next message: one may read its rows much longer than another.
+/// One that is gone is noticed at once.
+pub const SILENCE: Duration = Duration::from_mins(10);
 /// How long a training waits for its workers.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The place of a process among those that train together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl Group {
     }
 }
 
-/// A free address of this host for LightGBM to listen at.
+/// A free address of this host to train at.
 pub fn address(host: std::net::IpAddr) -> Result<SocketAddr, TrainingError> {
     let listener = std::net::TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr());
     listener.map_err(|error| TrainingError::Workers(format!("no port is free at {host}: {error}")))

@@ -57,10 +57,12 @@ impl Training<'_> {
             let work = Work { lake: self.lake.clone(), setup: setup.clone(), place, progress: progress.clone() };
             let done = tokio::task::spawn_blocking(move || work.run()).await.map_err(|error| TrainingError::Task(error.to_string()))?;
             match done {
-                Err(TrainingError::Trees(TreesError::LightGbm { call, message })) if setup.asked.processes > 1 => {
-                    tracing::warn!(attempt, call, message, "a process that trained with this one is lost");
+                Err(TrainingError::Trees(error @ (TreesError::LightGbm { .. } | TreesError::Network { .. })))
+                    if setup.asked.processes > 1 =>
+                {
+                    tracing::warn!(attempt, %error, "a process that trained with this one is lost");
                     if attempt == ATTEMPTS {
-                        return Err(TrainingError::Workers(format!("lost one {ATTEMPTS} times; the last time: {message}")));
+                        return Err(TrainingError::Workers(format!("lost one {ATTEMPTS} times; the last time: {error}")));
                     }
                     attempt += 1;
                 }

@@ -10,7 +10,7 @@ use trees::{Model, Network, Params, Round};
 use crate::alarms::{self, Alarm};
 use crate::breakdown::{self, Part};
 use crate::capacity;
-use crate::crew::{NETWORK_MINUTES, Place};
+use crate::crew::{PATIENCE, Place, SILENCE};
 use crate::effects::{self, Effect};
 use crate::error::TrainingError;
 use crate::evaluate;
@@ -96,7 +96,7 @@ impl Plan<'_> {
 
     /// Joins the other processes, if there are any: data sets and models of this thread are common from then on.
     fn join(&self) -> Result<Option<Network>, TrainingError> {
-        Ok(self.place.map(|place| Network::join(&place.machines, place.rank, NETWORK_MINUTES)).transpose()?)
+        Ok(self.place.map(|place| Network::join(&place.machines, place.rank, PATIENCE, SILENCE)).transpose()?)
     }
 
     /// The rows to fit on.
