@@ -46,12 +46,17 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
 
-bench: bench-ingest bench-features bench-online bench-train ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
+bench: bench-ingest bench-features bench-online bench-train bench-trees ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
 
 bench-%:
 	@scripts/setup.sh build test
-	cargo build $(LOCKED) --profile $(PROFILE) --workspace --bin sf
+	cargo build $(LOCKED) --profile $(PROFILE:debug=dev) --workspace --bin sf
 	@PROFILE=$(PROFILE) scripts/bench.sh $*
+
+bench-trees:
+	@scripts/setup.sh build
+	cargo build $(LOCKED) --profile $(PROFILE:debug=dev) --workspace --example bench_trees
+	@scripts/bench.sh trees
 
 fuzz: ## Each parser on arbitrary bytes (SECONDS_EACH=60)
 	@scripts/setup.sh build fuzz

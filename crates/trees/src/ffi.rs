@@ -349,11 +349,6 @@ impl Predictor {
         Ok(Self { booster, features: usize::try_from(features).unwrap_or(0) })
     }
 
-    /// Number of features of a row.
-    pub(crate) fn features(&self) -> usize {
-        self.features
-    }
-
     /// Predicts rows with this number of threads.
     pub(crate) fn predict<V: Value>(&mut self, rows: Rows<'_, V>, kind: Kind, threads: usize) -> Result<Vec<f64>> {
         TreesError::check_features(self.features, rows.features())?;
@@ -390,6 +385,28 @@ impl Predictor {
         Ok(predictions)
     }
 
+    /// Prepares for scoring single rows of `f32`, LightGBM's fastest way.
+    pub(crate) fn fast(&mut self) -> Result<FastRow<'_>> {
+        let features = c_count("features", self.features)?;
+        let mut raw = ptr::null_mut();
+        // SAFETY: the booster is live, and stays so and ours alone for the life of the result.
+        let code = with_threads(1, || unsafe {
+            sys::LGBM_BoosterPredictForMatSingleRowFastInit(
+                self.booster.0.as_ptr(),
+                sys::C_API_PREDICT_RAW_SCORE as c_int,
+                0,
+                -1,
+                <f32 as CellType>::CODE,
+                features,
+                c"verbosity=-1".as_ptr(),
+                &raw mut raw,
+            )
+        });
+        check("LGBM_BoosterPredictForMatSingleRowFastInit", code)?;
+        let raw = owned("LGBM_BoosterPredictForMatSingleRowFastInit", raw)?;
+        Ok(FastRow { raw, features: self.features, booster: PhantomData })
+    }
+
     /// Total gain of the splits of each feature.
     pub(crate) fn gains(&self) -> Result<Vec<f64>> {
         let mut gains = vec![0f64; self.features];
@@ -398,6 +415,34 @@ impl Predictor {
             sys::LGBM_BoosterFeatureImportance(self.booster.0.as_ptr(), -1, sys::C_API_FEATURE_IMPORTANCE_GAIN as c_int, gains.as_mut_ptr())
         };
         check("LGBM_BoosterFeatureImportance", code).map(|()| gains)
+    }
+}
+
+/// A booster prepared for single rows.
+#[derive(Debug)]
+pub(crate) struct FastRow<'b> {
+    raw: NonNull<c_void>,
+    features: usize,
+    booster: PhantomData<&'b mut Predictor>,
+}
+
+impl FastRow<'_> {
+    /// The raw score of a row.
+    pub(crate) fn score(&mut self, row: &[f32]) -> Result<f64> {
+        TreesError::check_features(self.features, row.len())?;
+        let (mut written, mut score) = (0i64, 0f64);
+        // SAFETY: the configuration is live; the row has the features that it was made for; one score is written.
+        let code = unsafe {
+            sys::LGBM_BoosterPredictForMatSingleRowFast(self.raw.as_ptr(), row.as_ptr().cast(), &raw mut written, &raw mut score)
+        };
+        check("LGBM_BoosterPredictForMatSingleRowFast", code).map(|()| score)
+    }
+}
+
+impl Drop for FastRow<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the configuration was made by LightGBM and is freed once.
+        unsafe { sys::LGBM_FastConfigFree(self.raw.as_ptr()) };
     }
 }
 

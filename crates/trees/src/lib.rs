@@ -2,6 +2,7 @@
 //!
 //! - [`Rows`], [`Dataset`], [`train()`], [`Model`]: streamed training data, reproducible training, prediction, contributions;
 //! - [`network`]: the same over several machines;
+//! - [`reference`]: predictions by LightGBM's own code, which ours equal;
 //! - [`metrics`]: ranking, thresholds, probabilities, confidence intervals by company, lead time;
 //! - [`calibration`]: from log-odds to probabilities;
 //! - [`scorers`]: the models that are compared, behind one trait: boosting, forest, logistic regression, rule on debts;
@@ -18,6 +19,7 @@ pub mod dataset;
 pub mod error;
 pub mod explain;
 mod ffi;
+mod inference;
 pub mod manifest;
 mod mesh;
 pub mod metrics;
@@ -26,6 +28,7 @@ mod model_text;
 pub mod network;
 mod newton;
 pub mod params;
+pub mod reference;
 pub mod rows;
 pub mod scorers;
 mod sigmoid;

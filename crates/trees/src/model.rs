@@ -1,49 +1,43 @@
-//! A trained model: a text, and boosters read from it.
-//!
-//! LightGBM writes into a booster even when it predicts, so a booster has one user at a time. A model keeps the idle ones
-//! and reads a further one from the text when all are busy: callers never wait for each other, and there are never more
-//! boosters than there were callers at once.
+//! A trained model: a text, and its trees laid out for scoring. Nothing in it changes: any number of threads may use it.
 
 use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TreesError};
-use crate::ffi::{Kind, Predictor};
-use crate::model_text::Frame;
+use crate::ffi::Predictor;
+use crate::inference::{Inference, Scratch};
+use crate::model_text::ModelText;
 use crate::rows::{Rows, Value};
 
-/// Rows for which one more thread is worth starting.
+/// Predictions for which one more thread is worth starting.
 const ROWS_OF_A_THREAD: usize = 512;
+/// About how many predictions the contributions of a row cost.
+const COST_OF_CONTRIBUTIONS: usize = 64;
 
 /// A model with one output, which any number of threads may use. In serde it is its text.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Model {
     text: String,
-    features: usize,
     feature_names: Vec<String>,
     trees: usize,
     threads: usize,
-    idle: Mutex<Vec<Predictor>>,
+    inference: Inference,
 }
 
 impl Model {
-    /// Reads a LightGBM text model (format version 4) of one output. The text is checked before LightGBM sees it, whose
-    /// reader trusts its input.
+    /// Reads a LightGBM text model (format version 4) of one output.
     pub fn from_text(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
-        let frame = Frame::read(&text)?;
-        let predictor = Predictor::from_text(&text)?;
-        TreesError::check_features(predictor.features(), frame.feature_names.len())?;
+        let read = ModelText::read(&text)?;
         Ok(Self {
-            features: predictor.features(),
-            feature_names: frame.feature_names,
-            trees: frame.trees,
+            inference: Inference::new(&read)?,
+            trees: read.trees.len(),
+            feature_names: read.feature_names,
             threads: available_parallelism().map_or(1, NonZero::get),
-            idle: Mutex::new(vec![predictor]),
             text,
         })
     }
@@ -66,7 +60,7 @@ impl Model {
 
     /// Number of features of a row.
     pub fn features(&self) -> usize {
-        self.features
+        self.feature_names.len()
     }
 
     /// Number of trees.
@@ -74,50 +68,53 @@ impl Model {
         self.trees
     }
 
-    /// The raw score of each row: log-odds, for a boosted binary model.
+    /// The raw score of each row: log-odds, for a boosted binary model. The same as LightGBM's to the last bit.
     pub fn predict_raw<V: Value>(&self, rows: Rows<'_, V>) -> Result<Vec<f64>> {
-        self.with_predictor(|predictor| predictor.predict(rows, Kind::Raw, self.threads_for(rows.len(), 1)))
+        TreesError::check_features(self.features(), rows.features())?;
+        let mut scores = vec![0.0; rows.len()];
+        self.each(rows, 1, &mut scores, 1, |row, scratch, score| score[0] = self.inference.raw(row, scratch));
+        Ok(scores)
     }
 
-    /// The exact TreeSHAP contributions, in the unit of the raw score: for each row one value a feature, then the base
+    /// The exact path-dependent Shapley values, in the unit of the raw score: for each row one value a feature, then the base
     /// value; together they make the raw score. Takes 8 bytes × (features + 1) a row: give long tables in chunks.
     pub fn contributions<V: Value>(&self, rows: Rows<'_, V>) -> Result<Vec<f64>> {
-        self.with_predictor(|predictor| predictor.predict(rows, Kind::Contributions, self.threads_for(rows.len(), ROWS_OF_A_THREAD)))
+        TreesError::check_features(self.features(), rows.features())?;
+        let width = self.features() + 1;
+        let mut contributions = vec![0.0; rows.len() * width];
+        let act = |row: &[V], scratch: &mut Scratch, output: &mut [f64]| self.inference.contributions(row, scratch, output);
+        self.each(rows, COST_OF_CONTRIBUTIONS, &mut contributions, width, act);
+        Ok(contributions)
     }
 
     /// Total gain of the splits of each feature.
     pub fn feature_importance(&self) -> Result<Vec<f64>> {
-        self.with_predictor(|predictor| predictor.gains())
+        Predictor::from_text(&self.text)?.gains()
     }
 
-    /// Threads for a call, when a row costs as much as `cost` predictions.
-    fn threads_for(&self, rows: usize, cost: usize) -> usize {
-        rows.saturating_mul(cost).div_ceil(ROWS_OF_A_THREAD).clamp(1, self.threads)
-    }
-
-    fn with_predictor<T>(&self, call: impl FnOnce(&mut Predictor) -> Result<T>) -> Result<T> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let reused = idle().pop();
-        let mut predictor = match reused {
-            Some(predictor) => predictor,
-            None => Predictor::from_text(&self.text)?,
+    /// Does something with each row and its part of the output, of `width` numbers, on as many threads as the rows are worth
+    /// when one costs as much as `cost` predictions.
+    fn each<V: Value>(
+        &self,
+        rows: Rows<'_, V>,
+        cost: usize,
+        output: &mut [f64],
+        width: usize,
+        act: impl Fn(&[V], &mut Scratch, &mut [f64]) + Sync,
+    ) {
+        let threads = rows.len().saturating_mul(cost).div_ceil(ROWS_OF_A_THREAD).clamp(1, self.threads);
+        let part = rows.len().div_ceil(threads).max(1);
+        let one = |values: &[V], output: &mut [f64]| {
+            let mut scratch = Scratch::default();
+            for (row, output) in values.chunks_exact(rows.features()).zip(output.chunks_exact_mut(width)) {
+                act(row, &mut scratch, output);
+            }
         };
-        let result = call(&mut predictor);
-        idle().push(predictor);
-        result
-    }
-}
-
-impl Clone for Model {
-    /// A model of the same text that shares nothing; boosters are read when it is used.
-    fn clone(&self) -> Self {
-        Self {
-            text: self.text.clone(),
-            features: self.features,
-            feature_names: self.feature_names.clone(),
-            trees: self.trees,
-            threads: self.threads,
-            idle: Mutex::default(),
+        if threads == 1 {
+            one(rows.values(), output);
+        } else {
+            let parts = rows.values().par_chunks(part * rows.features()).zip(output.par_chunks_mut(part * width));
+            parts.for_each(|(values, output)| one(values, output));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod inference;
 mod network;
 
 use std::ops::ControlFlow;
