@@ -56,7 +56,7 @@ bench-%:
 bench-trees:
 	@scripts/setup.sh build
 	cargo build $(LOCKED) --profile $(PROFILE:debug=dev) --workspace --example bench_trees
-	@scripts/bench.sh trees
+	@PROFILE=$(PROFILE) scripts/bench.sh trees
 
 fuzz: ## Each parser on arbitrary bytes (SECONDS_EACH=60)
 	@scripts/setup.sh build fuzz

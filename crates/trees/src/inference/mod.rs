@@ -16,6 +16,9 @@ use shapley::Shares;
 use slots::Slots;
 use walk::Walk;
 
+/// Levels of a tree, at most: each takes room on the stack when contributions are computed.
+const DEPTH: u32 = 512;
+
 /// A node of any tree; a leaf is one that leads to itself.
 #[derive(Debug, Clone, Copy)]
 struct Node {
@@ -43,7 +46,8 @@ pub(crate) struct Inference {
 }
 
 impl Inference {
-    /// Lays out the trees of a text. Fails when they have more nodes than a number of 32 bits can tell.
+    /// Lays out the trees of a text. Fails when one is deeper than [`DEPTH`], or when they have more nodes than a number of 32
+    /// bits can tell.
     pub(crate) fn new(text: &ModelText) -> Result<Self> {
         let mut slots = Slots::new(text.feature_names.len());
         let mut nodes = Vec::new();
@@ -70,14 +74,17 @@ impl Inference {
                 order.push((at, left, index));
                 waiting.extend([(left, node.children[0], level + 1), (left + 1, node.children[1], level + 1)]);
             }
+            if depth > DEPTH {
+                return Err(TreesError::ModelText { problem: format!("a tree has {depth} levels: {DEPTH} are allowed") });
+            }
             roots.push((index32(root)?, depth));
-            shares.add(tree, root, nodes.len(), &order)?;
+            shares.add(tree, root, nodes.len(), &order);
         }
         let walk = Walk::new(&roots, &mut nodes, slots.lowest())?;
         Ok(Self { slots, nodes, walk, shares })
     }
 
-    /// Adds the raw score of each row, and a scratch that is used again.
+    /// The raw score of a row.
     pub(crate) fn raw<V: Value>(&self, row: &[V], scratch: &mut Scratch) -> f64 {
         self.slots.fill(row, &mut scratch.slots);
         self.walk.sum(&self.nodes, &scratch.slots, &mut scratch.leaves)

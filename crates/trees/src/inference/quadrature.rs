@@ -3,15 +3,14 @@
 
 use std::f64::consts::PI;
 
-/// Points and weights, by Newton's method on the Legendre polynomial of degree `N` (Abramowitz and Stegun, 25.4.29).
-pub(super) fn gauss_legendre<const N: usize>() -> ([f64; N], [f64; N]) {
-    let (mut points, mut weights) = ([0.0; N], [0.0; N]);
-    let degree = N as f64;
-    for at in 0..N {
-        let mut x = (PI * (at as f64 + 0.75) / (degree + 0.5)).cos();
+/// `count` points and their weights, by Newton's method on the Legendre polynomial of that degree (Abramowitz and Stegun,
+/// 25.4.29).
+pub(super) fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
+    let root = |at: usize| {
+        let mut x = (PI * (at as f64 + 0.75) / (count as f64 + 0.5)).cos();
         let mut slope = 1.0;
         for _ in 0..100 {
-            let (value, derivative) = legendre(N, x);
+            let (value, derivative) = legendre(count, x);
             slope = derivative;
             let step = value / slope;
             x -= step;
@@ -19,10 +18,9 @@ pub(super) fn gauss_legendre<const N: usize>() -> ([f64; N], [f64; N]) {
                 break;
             }
         }
-        points[at] = f64::midpoint(1.0, x);
-        weights[at] = 1.0 / ((1.0 - x * x) * slope * slope);
-    }
-    (points, weights)
+        (f64::midpoint(1.0, x), 1.0 / ((1.0 - x * x) * slope * slope))
+    };
+    (0..count).map(root).collect()
 }
 
 /// The Legendre polynomial and its derivative.
@@ -41,12 +39,13 @@ mod tests {
 
     #[test]
     fn powers_are_integrated_exactly() {
-        let (points, weights) = gauss_legendre::<8>();
+        let rule = gauss_legendre(8);
         for power in 0..16 {
-            let sum: f64 = points.iter().zip(weights).map(|(point, weight)| weight * point.powi(power)).sum();
+            let sum: f64 = rule.iter().map(|(point, weight)| weight * point.powi(power)).sum();
             assert!((sum - 1.0 / f64::from(power + 1)).abs() < 1e-14, "{power}: {sum}");
         }
-        let (points, weights) = gauss_legendre::<128>();
-        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-13 && points.iter().all(|point| *point > 0.0 && *point < 1.0));
+        let rule = gauss_legendre(128);
+        let sum: f64 = rule.iter().map(|(_, weight)| weight).sum();
+        assert!((sum - 1.0).abs() < 1e-13 && rule.iter().all(|(point, _)| *point > 0.0 && *point < 1.0));
     }
 }

@@ -13,13 +13,17 @@
 //! product, and the way back up carries the sum over the leaves below, out of which the factor of a node's own feature is divided
 //! (as in Yu et al., "Linear TreeShap", 2022). Every factor is positive: nothing cancels.
 
+use std::collections::BTreeMap;
+
 use super::quadrature::gauss_legendre;
 use super::{Node, leaf};
-use crate::error::{Result, TreesError};
 use crate::model_text::TreeText;
 
 /// No node.
 const NONE: u32 = u32::MAX;
+/// Points that go down a tree together; as many for twice the features. Few features need few points.
+const FEW: usize = 4;
+const MANY: usize = 8;
 
 /// How a node is reached.
 #[derive(Debug, Clone, Copy)]
@@ -49,16 +53,15 @@ pub(super) struct Shares {
     edges: Vec<Edge>,
     /// Sum of the expected values of the trees.
     base: f64,
-    points4: Points<4>,
-    points8: Points<8>,
-    points16: Points<16>,
-    points128: Points<128>,
+    few: Option<Points<FEW>>,
+    /// The points of a rule, by how many times `MANY` it has.
+    many: BTreeMap<usize, Vec<Points<MANY>>>,
 }
 
 impl Shares {
     /// Adds a tree whose nodes are `root..end`; `order` are its inner nodes from the root on: where it is, where its left child is,
     /// its number in the text.
-    pub(super) fn add(&mut self, tree: &TreeText, root: usize, end: usize, order: &[(usize, usize, usize)]) -> Result<()> {
+    pub(super) fn add(&mut self, tree: &TreeText, root: usize, end: usize, order: &[(usize, usize, usize)]) {
         self.edges.resize(end, Edge { passing: 1.0, share: 1.0, feature: NONE, before: NONE });
         let rows_of = |name: i64| usize::try_from(name).map_or_else(|_| leaf(tree, name).1, |node| tree.nodes[node].rows);
         let mut parents = vec![NONE; end - root];
@@ -77,28 +80,31 @@ impl Shares {
                 self.edges[child] = Edge { passing: passing * share, share, feature: node.feature as u32, before };
             }
         }
-        let features = known.into_iter().max().unwrap_or(0);
-        if features > 2 * 128 {
-            return Err(TreesError::ModelText { problem: format!("a way down a tree asks {features} features: 256 can be explained") });
-        }
         self.base += match tree.nodes.first() {
             None => leaf(tree, !0).0,
             Some(node) => tree.leaves.iter().fold(0.0, |sum, (value, rows)| sum + *rows as f64 / node.rows as f64 * value),
         };
-        self.trees.push(Tree { root: root as u32, features });
-        Ok(())
+        let tree = Tree { root: root as u32, features: known.into_iter().max().unwrap_or(0) };
+        if tree.is_small() {
+            self.few.get_or_insert_with(|| Points::new(&gauss_legendre(FEW)));
+        } else {
+            let blocks = tree.blocks();
+            let rule = || gauss_legendre(blocks * MANY).chunks(MANY).map(Points::new).collect();
+            self.many.entry(blocks).or_insert_with(rule);
+        }
+        self.trees.push(tree);
     }
 
     /// Adds the contribution of each feature, and the base value after them.
     pub(super) fn write(&self, nodes: &[Node], slots: &[f64], followed: &mut Vec<bool>, output: &mut [f64]) {
         followed.resize(nodes.len(), true);
         for tree in &self.trees {
-            match tree.features {
-                0 => {}
-                1..=8 => self.share_out(&self.points4, tree, nodes, slots, followed, output),
-                9..=16 => self.share_out(&self.points8, tree, nodes, slots, followed, output),
-                17..=32 => self.share_out(&self.points16, tree, nodes, slots, followed, output),
-                _ => self.share_out(&self.points128, tree, nodes, slots, followed, output),
+            if tree.is_small() {
+                self.few.iter().for_each(|points| self.share_out(points, tree, nodes, slots, followed, output));
+            } else {
+                // A sum over points is that over its blocks.
+                let blocks = self.many.get(&tree.blocks()).into_iter().flatten();
+                blocks.for_each(|points| self.share_out(points, tree, nodes, slots, followed, output));
             }
         }
         if let Some(base) = output.last_mut() {
@@ -120,6 +126,17 @@ impl Shares {
     }
 }
 
+impl Tree {
+    fn is_small(&self) -> bool {
+        self.features <= 2 * FEW
+    }
+
+    /// Blocks of points that make the integrals exact.
+    fn blocks(&self) -> usize {
+        self.features.div_ceil(2 * MANY)
+    }
+}
+
 /// Where polynomials are known.
 #[derive(Debug, Clone)]
 struct Points<const N: usize> {
@@ -132,11 +149,12 @@ struct Points<const N: usize> {
     weights: [f64; N],
 }
 
-impl<const N: usize> Default for Points<N> {
-    fn default() -> Self {
-        let (at, weights) = gauss_legendre::<N>();
-        let left = at.map(|t| 1.0 - t);
-        Self { at, left, inverse: left.map(f64::recip), weights }
+impl<const N: usize> Points<N> {
+    /// Of points and their weights.
+    fn new(rule: &[(f64, f64)]) -> Self {
+        let at = std::array::from_fn(|point| rule[point].0);
+        let left = at.map(|t: f64| 1.0 - t);
+        Self { at, left, inverse: left.map(f64::recip), weights: std::array::from_fn(|point| rule[point].1) }
     }
 }
 

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use trees::reference::Reference;
 use trees::{Model, Rows};
 
-const FEATURES: usize = 9;
+const FEATURES: usize = 40;
 const CATEGORIES: u32 = 100;
 /// Numbers near which comparisons go wrong first.
 const EDGES: [f64; 17] =
@@ -17,14 +17,16 @@ const EDGES: [f64; 17] =
 
 /// One tree as text.
 fn tree(random: &mut ChaCha8Rng) -> String {
-    let nodes = *[0usize, 1, 2, 7, 30, 60].choose(random).unwrap();
+    let nodes = *[0usize, 1, 2, 7, 30, 90].choose(random).unwrap();
+    // Of few features or many, bushy or one long way: each asks another rule of the contributions.
+    let features_asked = *[3, 12, FEATURES].choose(random).unwrap();
+    let straight = *[0.0, 0.5, 1.0].choose(random).unwrap();
     // Grown leaf by leaf: a random leaf becomes a node.
     let (mut left, mut right): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
     let mut places: Vec<(usize, bool)> = Vec::new();
     for node in 0..nodes {
         if node > 0 {
-            // Deep trees, too: the last place is as likely as all others.
-            let at = if random.random() { places.len() - 1 } else { random.random_range(0..places.len()) };
+            let at = if random.random_bool(straight) { places.len() - 1 } else { random.random_range(0..places.len()) };
             let (parent, is_left) = places.swap_remove(at);
             if is_left { left[parent] = node as i64 } else { right[parent] = node as i64 }
         }
@@ -43,7 +45,7 @@ fn tree(random: &mut ChaCha8Rng) -> String {
     }
     let (mut ends, mut words, mut thresholds, mut decisions, mut features) = (vec![0], vec![], vec![], vec![], vec![]);
     for _ in 0..nodes {
-        features.push(random.random_range(0..FEATURES));
+        features.push(random.random_range(0..features_asked));
         if random.random_range(0..4) == 0 {
             thresholds.push((ends.len() - 1) as f64);
             words.extend((0..random.random_range(1..4)).map(|_| random.random::<u32>()));
