@@ -13,6 +13,10 @@ pub mod google {
     pub mod rpc {
         tonic::include_proto!("google.rpc");
     }
+    /// Calendar days.
+    pub mod r#type {
+        tonic::include_proto!("google.r#type");
+    }
     /// HTTP annotations, only referred to.
     pub mod api {
         tonic::include_proto!("google.api");

@@ -1,8 +1,13 @@
 //! NAF: the French nomenclature of activities. Codes carry their nomenclature, because INSEE is moving from rev. 2 to NAF 2025.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+
+/// The 732 sub-classes of NAF rev. 2 and their labels (INSEE, open licence), by code.
+const NAF_LABELS: &str = include_str!("naf_labels.tsv");
+static LABELS: OnceLock<Vec<(&str, &str)>> = OnceLock::new();
 
 /// Which nomenclature a code belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +54,16 @@ impl NafCode {
     /// Section of the division; `None` for a division that does not exist or a nomenclature older than rev. 2.
     pub fn section(self) -> Option<NafSection> {
         if self.nomenclature == NafNomenclature::Older { None } else { NafSection::of_division(self.division()) }
+    }
+
+    /// INSEE's label of the activity; `None` for a code that NAF rev. 2 does not have, and for other nomenclatures.
+    pub fn label_fr(self) -> Option<&'static str> {
+        if self.nomenclature != NafNomenclature::Rev2 {
+            return None;
+        }
+        let labels = LABELS.get_or_init(|| NAF_LABELS.lines().filter_map(|line| line.split_once('\t')).collect());
+        let found = labels.binary_search_by_key(&self.as_str(), |(code, _)| code).ok()?;
+        labels.get(found).map(|(_, label)| *label)
     }
 
     /// Whether companies of this activity are outside the perimeter (`domain/ingestion.md` §2.5-B.2).
@@ -170,5 +185,15 @@ mod tests {
         assert!(NafCode::parse("84.11Z", NafNomenclature::Rev2).unwrap().is_excluded());
         assert!(!NafCode::parse("84.11Z", NafNomenclature::Naf2025).unwrap().is_excluded());
         assert!(!NafCode::parse("64.20Z", NafNomenclature::Rev2).unwrap().is_excluded(), "holdings stay");
+    }
+
+    #[test]
+    fn sub_classes_have_their_labels() {
+        let label = |code: &str| NafCode::parse(code, NafNomenclature::Rev2).unwrap().label_fr();
+        assert_eq!(label("01.12Z"), Some("Culture du riz"));
+        assert_eq!(label("01.99Z"), None);
+        let codes: Vec<&str> = NAF_LABELS.lines().filter_map(|line| line.split_once('\t')).map(|(code, _)| code).collect();
+        assert!(codes.len() == 732 && codes.is_sorted());
+        assert!(codes.iter().all(|code| label(code).is_some_and(|label| !label.is_empty())));
     }
 }

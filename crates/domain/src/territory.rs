@@ -27,6 +27,11 @@ impl Department {
         (0..DEPARTMENTS.len() as u8).map(Self)
     }
 
+    /// Position among [`Department::all`], below 128.
+    pub(crate) const fn position(self) -> u8 {
+        self.0
+    }
+
     /// INSEE code: `01` to `95`, `2A`, `2B`, `971` to `989`.
     pub const fn code(self) -> &'static str {
         DEPARTMENTS[self.0 as usize].0

@@ -11,6 +11,7 @@ use lake::S3Options;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::AuthConfig;
 use crate::error::{ErrorCode, ServiceError};
 
 /// Configuration of a service; `S` is what is particular to it.
@@ -25,6 +26,8 @@ pub struct Config<S: Default> {
     pub online: OnlineConfig,
     /// Long-running operations.
     pub jobs: JobsConfig,
+    /// The identity provider; without one every caller may do everything.
+    pub auth: Option<AuthConfig>,
     /// Logs.
     pub telemetry: TelemetryConfig,
     /// The service's own settings.

@@ -103,6 +103,12 @@ codes! {
     NothingPublished = "SF-LIS-0002", FailedPrecondition, None;
     /// A page token that does not belong to the request.
     PageToken = "SF-LIS-0003", InvalidArgument, None;
+    /// A department that is not of the caller's territory.
+    OutOfTerritory = "SF-LIS-0004", PermissionDenied, None;
+    /// A list that was published again between two pages.
+    ListMoved = "SF-LIS-0005", Aborted, None;
+    /// A filter that cannot be read.
+    FilterSyntax = "SF-LIS-0006", InvalidArgument, None;
     /// A text that is not a SIREN.
     InvalidSiren = "SF-API-0001", InvalidArgument, None;
     /// A text that is not a batch key.
@@ -113,6 +119,12 @@ codes! {
     TooManyItems = "SF-API-0004", InvalidArgument, None;
     /// A service that cannot be reached.
     Unreachable = "SF-API-0005", Unavailable, Some(1);
+    /// A caller without a token that holds.
+    Unauthenticated = "SF-API-0006", Unauthenticated, None;
+    /// A caller who lacks a right.
+    RightMissing = "SF-API-0007", PermissionDenied, None;
+    /// An identity provider whose keys cannot be read.
+    IdentityUnavailable = "SF-API-0008", Unavailable, Some(5);
     /// An operation that does not exist.
     OperationNotFound = "SF-OPS-0001", NotFound, None;
     /// An operation that was cancelled.
@@ -186,6 +198,8 @@ impl ServiceError {
             Code::Unavailable | Code::DeadlineExceeded => ErrorCode::Unreachable,
             Code::InvalidArgument => ErrorCode::InvalidArgument,
             Code::Cancelled => ErrorCode::OperationCancelled,
+            Code::Unauthenticated => ErrorCode::Unauthenticated,
+            Code::PermissionDenied => ErrorCode::RightMissing,
             _ => ErrorCode::Internal,
         });
         let message = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };

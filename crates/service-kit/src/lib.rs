@@ -1,6 +1,7 @@
 //! What every service needs around its work: configuration, coded errors, long-running operations, the gRPC server.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod auth;
 pub mod channel;
 pub mod config;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod telemetry;
 
 use lake::Lake;
 
+use crate::auth::Authenticator;
 use crate::config::OnlineConfig;
 use crate::operations::Jobs;
 
@@ -29,4 +31,6 @@ pub struct Context {
     pub jobs: Jobs,
     /// How to reach the online store.
     pub online: OnlineConfig,
+    /// Who checks tokens.
+    pub auth: Authenticator,
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tonic::service::{Routes, RoutesBuilder};
 
 use crate::Context;
+use crate::auth::{Authenticator, guard};
 use crate::config::{self, Config};
 use crate::error::ServiceError;
 use crate::operations::{Jobs, OperationsService};
@@ -52,11 +53,11 @@ pub trait Service {
 /// Full name of the operations service, which every process has.
 pub const OPERATIONS: &str = "google.longrunning.Operations";
 
-/// Adds the operations service to the routes: once, after all services registered.
+/// Adds the operations service to the routes, and puts the guard in front of all of them: once, after all services registered.
 pub fn finish(context: &Context, mut routes: RoutesBuilder) -> Routes {
     let operations = OperationsService(context.jobs.clone());
     routes.add_service(api::google::longrunning::operations_server::OperationsServer::new(operations));
-    routes.routes()
+    guard(routes.routes(), context.auth.clone())
 }
 
 /// Runs a service until it is told to stop. The exit code is 0 after a clean drain, 64 for a bad configuration.
@@ -89,7 +90,11 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
     }
     telemetry::init(&config.telemetry)?;
     let lake = Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() })?;
-    let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone() };
+    if config.auth.is_none() {
+        tracing::warn!("no identity provider is configured ([auth]): every caller may do everything");
+    }
+    let auth = Authenticator::new(config.auth.as_ref())?;
+    let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone(), auth };
     let mut routes = RoutesBuilder::default();
     S::register(&context, config.service, &mut routes).await?;
     context.jobs.watch();

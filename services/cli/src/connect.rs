@@ -8,6 +8,7 @@ use api::scoring::scoring_service_client::ScoringServiceClient;
 use api::training::training_service_client::TrainingServiceClient;
 use lake::{Lake, LakeOptions};
 use service_kit::Context;
+use service_kit::auth::Authenticator;
 use service_kit::channel::{self, MAX_MESSAGE};
 use service_kit::error::ServiceError;
 use service_kit::operations::Jobs;
@@ -97,7 +98,8 @@ pub fn service_names() -> Vec<&'static str> {
 /// abandoned ones.
 pub async fn routes(config: &Configuration) -> Result<(Routes, Jobs), ServiceError> {
     let lake = open_lake(config)?;
-    let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone() };
+    let auth = Authenticator::new(config.auth.as_ref())?;
+    let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone(), auth };
     let settings = config.service.clone();
     let mut routes = RoutesBuilder::default();
     ingestion::IngestionProcess::register(&context, settings.ingestion, &mut routes).await?;

@@ -11,8 +11,9 @@ use trees::manifest::{Manifest, text_digest};
 use trees::signature::{Signature, TrustedKeys};
 use trees::{Model, Rows};
 
+use crate::access::right_of;
 use crate::error::ScoringError;
-use crate::list::entry::Contribution;
+use crate::list::entry::{Contribution, Reason};
 use crate::reasons::{Part, reasons};
 
 /// What the pointer `champion` holds.
@@ -79,8 +80,8 @@ pub struct Explanation {
     pub groups: Vec<Contribution>,
     /// By feature, in log-odds.
     pub features: Vec<f64>,
-    /// In French, strongest first.
-    pub reasons: Vec<String>,
+    /// Strongest first.
+    pub reasons: Vec<Reason>,
 }
 
 impl Champion {
@@ -157,6 +158,7 @@ impl Champion {
             category: feature.category_fr(value),
             value,
             log_odds,
+            right: right_of(feature),
         });
         Ok(Explanation {
             scored: self.scored(raw),

@@ -4,8 +4,10 @@
 //! as immutable generations, and published by a pointer.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod access;
 pub mod champion;
 pub mod error;
+pub mod explained;
 pub mod list;
 mod list_service;
 pub mod reasons;
@@ -78,8 +80,8 @@ async fn build(state: &State, request: &BuildListRequest, progress: &JobProgress
     if request.publish {
         list = state.lists.publish(&batch.to_string()).await?;
     }
-    let described = list_service::describe(&list.info, state.lists.published().await?);
-    Ok(DetectionList { shadow: shadow.as_ref().map(list_service::describe_shadow), ..described })
+    let described = list::reply::described(&list.info, state.lists.published().await?);
+    Ok(DetectionList { shadow: shadow.as_ref().map(list::reply::shadow), ..described })
 }
 
 #[cfg(test)]

@@ -1,4 +1,11 @@
 //! Why a company is signalled, in French: the strongest features that raise its risk, with their values.
+//!
+//! A reason tells the value of a feature, which not everybody may see. So the strongest are kept for each right that one may
+//! need, and each reader is shown the strongest of those that are theirs to see ([`shown`]).
+
+use service_kit::auth::{Right, Rights};
+
+use crate::list::entry::Reason;
 
 /// A feature's part in a score.
 #[derive(Debug, Clone)]
@@ -13,6 +20,8 @@ pub struct Part<'a> {
     pub value: f32,
     /// Contribution in log-odds.
     pub log_odds: f64,
+    /// The right that the feature needs, beyond those of explanations.
+    pub right: Option<Right>,
 }
 
 /// Reasons shown at most.
@@ -20,20 +29,28 @@ pub const MOST: usize = 3;
 /// Below this many log-odds a feature is no reason: alone it moves a mean risk by less than a twentieth of itself.
 const LEAST: f64 = 0.05;
 
-/// The strongest reasons first. Features that lower the risk are no reasons; of two features with the same text, one stays.
-pub fn reasons<'a>(parts: impl Iterator<Item = Part<'a>>) -> Vec<String> {
+/// The strongest reasons first, [`MOST`] for each right. Features that lower the risk are no reasons; of two features with the
+/// same text, one stays.
+pub fn reasons<'a>(parts: impl Iterator<Item = Part<'a>>) -> Vec<Reason> {
     let mut raising: Vec<Part<'_>> = parts.filter(|part| part.log_odds >= LEAST).collect();
     raising.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds).then_with(|| a.label.cmp(b.label)));
-    let mut texts: Vec<String> = Vec::with_capacity(MOST);
-    for text in raising.iter().map(text) {
-        if texts.len() == MOST {
-            break;
+    let mut kept: Vec<Reason> = Vec::new();
+    for part in raising {
+        if kept.iter().filter(|reason| reason.right == part.right).count() == MOST {
+            continue;
         }
-        if !texts.contains(&text) {
-            texts.push(text);
+        let reason = Reason { text: text(&part), right: part.right };
+        if !kept.contains(&reason) {
+            kept.push(reason);
         }
     }
-    texts
+    kept
+}
+
+/// Those that a reader with these rights is shown: the same as if no other feature had been kept.
+pub fn shown(reasons: &[Reason], rights: Rights) -> impl Iterator<Item = &Reason> {
+    let open = move |reason: &&Reason| rights.has(Right::Explain) && reason.right.is_none_or(|right| rights.has(right));
+    reasons.iter().filter(open).take(MOST)
 }
 
 fn text(part: &Part<'_>) -> String {
@@ -78,7 +95,24 @@ mod tests {
 
     fn part(label: &'static str, unit: &'static str, value: f32, log_odds: f64) -> Part<'static> {
         let category = (unit == "category").then(|| "Rhône (69)".to_owned());
-        Part { label, unit, category, value, log_odds }
+        Part { label, unit, category, value, log_odds, right: None }
+    }
+
+    fn texts(reasons: &[Reason]) -> Vec<&str> {
+        reasons.iter().map(|reason| reason.text.as_str()).collect()
+    }
+
+    #[test]
+    fn each_reader_is_shown_the_strongest_of_what_they_may_see() {
+        let owed = |label, log_odds| Part { right: Some(Right::Urssaf), ..part(label, "flag", 1.0, log_odds) };
+        let parts =
+            [owed("A", 0.9), owed("B", 0.8), owed("C", 0.7), owed("D", 0.6), part("E", "flag", 1.0, 0.5), part("F", "flag", 1.0, 0.1)];
+        let kept = reasons(parts.into_iter());
+        assert_eq!(texts(&kept), ["A", "B", "C", "E", "F"]);
+        let shown = |rights: &[Right]| shown(&kept, rights.iter().copied().collect()).map(|reason| reason.text.clone()).collect::<Vec<_>>();
+        assert_eq!(shown(&[Right::Explain, Right::Urssaf]), ["A", "B", "C"]);
+        assert_eq!(shown(&[Right::Explain]), ["E", "F"]);
+        assert_eq!(shown(&[Right::Urssaf, Right::Score]), Vec::<String>::new());
     }
 
     #[test]
@@ -92,13 +126,14 @@ mod tests {
             part("Âge", "months", 20.0, 0.01),
         ];
         let expected = ["Part patronale de la dette : 12\u{202f}345 €", "Autonomie financière : -3,2 %", "Délai de paiement en cours"];
-        assert_eq!(reasons(parts.into_iter()), expected);
+        assert_eq!(texts(&reasons(parts.into_iter())), expected);
     }
 
     #[test]
     fn unknown_values_and_categories_can_be_reasons() {
-        assert_eq!(reasons([part("Comptes", "percent", f32::NAN, 0.3)].into_iter()), ["Comptes : non connu"]);
-        assert_eq!(reasons([part("Département", "category", 69.0, 0.3)].into_iter()), ["Département : Rhône (69)"]);
+        let one = |part: Part<'_>| reasons([part].into_iter())[0].text.clone();
+        assert_eq!(one(part("Comptes", "percent", f32::NAN, 0.3)), "Comptes : non connu");
+        assert_eq!(one(part("Département", "category", 69.0, 0.3)), "Département : Rhône (69)");
         assert_eq!(grouped(-1_234_567.0), "-1\u{202f}234\u{202f}567");
     }
 }

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use api::common::AlertLevel as ApiLevel;
 use api::scoring::scoring_service_server::ScoringService;
 use api::scoring::{
-    BatchScoreCompaniesRequest, BatchScoreCompaniesResponse, ExplainScoreRequest, FeatureContribution, GroupContribution, ItemError, Score,
-    ScoreCompanyRequest, ScoreCompanyResponse, ScoreExplanation, ScoreResult, score_result,
+    BatchScoreCompaniesRequest, BatchScoreCompaniesResponse, ExplainScoreRequest, GroupContribution, ItemError, Score, ScoreCompanyRequest,
+    ScoreCompanyResponse, ScoreExplanation, ScoreResult, score_result,
 };
 use domain::{AlertLevel, Siren};
 use online_store::VectorBlob;
 use panel::risk::RiskStatus;
+use service_kit::auth::{Principal, Rights};
 use service_kit::error::ServiceError;
 use tonic::{Request, Response, Status};
 
 use crate::champion::{Champion, Scored};
 use crate::error::ScoringError;
+use crate::explained;
+use crate::reasons::shown;
 use crate::state::State;
 
 /// Companies in one request, at most.
@@ -64,7 +67,7 @@ impl Scoring {
         scored.first().map(|scored| score(&champion, siren, &vector, *scored)).ok_or(ScoringError::UnknownCompany(siren))
     }
 
-    async fn explain(&self, siren: &str) -> Result<ScoreExplanation, ScoringError> {
+    async fn explain(&self, siren: &str, rights: Rights) -> Result<ScoreExplanation, ScoringError> {
         let (champion, siren) = (self.state.champion().await?, parse(siren)?);
         let vector = self.vectors(&champion, &[siren]).await?.pop().flatten().ok_or(ScoringError::UnknownCompany(siren))?;
         let (model, values) = (champion.clone(), vector.blob.values.clone());
@@ -78,21 +81,13 @@ impl Scoring {
             log_odds: share.log_odds,
             percentage_points: share.points,
         });
-        let features = catalogue.features().iter().zip(&explanation.features).zip(&vector.blob.values);
-        let features = features.map(|((feature, &log_odds), &value)| FeatureContribution {
-            feature: feature.name.clone(),
-            label_fr: feature.label_fr.clone(),
-            group: feature.group.clone(),
-            value: value.into(),
-            log_odds,
-        });
         Ok(ScoreExplanation {
             score: Some(score(&champion, siren, &vector, explanation.scored)),
             base_value: explanation.base,
             raw_score: explanation.scored.raw,
             groups: groups.collect(),
-            features: features.collect(),
-            reasons: explanation.reasons,
+            features: explained::features(catalogue, &explanation.features, &vector.blob.values, rights),
+            reasons: shown(&explanation.reasons, rights).map(|reason| reason.text.clone()).collect(),
             base_percentage_points: explanation.base_points,
         })
     }
@@ -186,6 +181,7 @@ impl ScoringService for Scoring {
     }
 
     async fn explain_score(&self, request: Request<ExplainScoreRequest>) -> Result<Response<ScoreExplanation>, Status> {
-        Ok(Response::new(self.explain(&request.into_inner().siren).await.map_err(status)?))
+        let rights = Principal::of(&request)?.rights;
+        Ok(Response::new(self.explain(&request.into_inner().siren, rights).await.map_err(status)?))
     }
 }

@@ -16,7 +16,7 @@ use crate::error::ScoringError;
 use crate::list::store::ListStore;
 use crate::shadow;
 
-/// How long a change of champion may go unseen.
+/// How long a change of the champion or of a list may go unseen.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 
 /// Shared state.
@@ -36,7 +36,7 @@ pub struct State {
 }
 
 impl State {
-    /// Opens everything and follows the pointer `champion` for as long as the process lives.
+    /// Opens everything and follows the pointers for as long as the process lives.
     pub fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>, trusted: TrustedKeys) -> Arc<Self> {
         let lists = ListStore::new(lake.clone());
         let (champion, loading) = (ArcSwapOption::empty(), Mutex::new(()));
@@ -46,6 +46,9 @@ impl State {
             loop {
                 if let Err(error) = follower.follow().await {
                     tracing::warn!(%error, "the champion cannot be loaded; scoring with the one in memory, if any");
+                }
+                if let Err(error) = follower.lists.follow().await {
+                    tracing::warn!(%error, "the lists in use cannot be looked up; serving those in memory");
                 }
                 tokio::time::sleep(FOLLOW_EVERY).await;
             }

@@ -25,7 +25,7 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
         }
         Lists::Show { id, selection, limit } => show(session, &id, &selection, limit).await,
         Lists::Diff { from, to } => {
-            let diff = client.diff_lists(DiffListsRequest { from_id: from, to_id: to }).await?.into_inner();
+            let diff = client.diff_lists(DiffListsRequest { from_id: from, to_id: to, structured_filter: None }).await?.into_inner();
             let rows = diff.changes.iter().map(|change| {
                 let levels = [level_fr(change.from_level, ""), level_fr(change.to_level, "")];
                 [vec![change.change.clone(), change.siren.clone(), change.name.clone(), change.department.clone()], levels.to_vec()]
@@ -49,7 +49,10 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
             if !["csv", "xlsx", "parquet"].contains(&format.as_str()) {
                 return Err(Failure::usage(format!("{}: the file must end in .csv, .xlsx or .parquet", out.display())));
             }
-            let chunks = client.export_list(ExportListRequest { id, format, filter: Some(filter(&selection)) }).await?.into_inner();
+            let chunks = client
+                .export_list(ExportListRequest { id, format, structured_filter: Some(filter(&selection)), ..ExportListRequest::default() })
+                .await?
+                .into_inner();
             let size = save(chunks, &out).await?;
             Output::new(&["file", "#bytes"], vec![vec![out.display().to_string(), count(size)]], json!({ "file": out, "bytes": size }))
                 .print(session.format)
@@ -100,7 +103,7 @@ fn filter(selection: &Selection) -> RankedListFilter {
         departments: selection.department.iter().map(ToString::to_string).collect(),
         regions: selection.region.iter().map(ToString::to_string).collect(),
         alert_levels: selection.level.iter().map(|wanted| level(wanted).into()).collect(),
-        first_alerts_only: false,
+        ..RankedListFilter::default()
     }
 }
 
@@ -114,7 +117,14 @@ pub async fn show(session: &Session, id: &str, selection: &Selection, limit: u32
         if page_size == 0 {
             break;
         }
-        let request = GetRankedListRequest { id: id.to_owned(), filter: Some(filter(selection)), page_size, page_token: token };
+        let request = GetRankedListRequest {
+            id: id.to_owned(),
+            structured_filter: Some(filter(selection)),
+            page_size,
+            page_token: token,
+            read_mask: Some(prost_types::FieldMask { paths: vec!["*".to_owned()] }),
+            ..GetRankedListRequest::default()
+        };
         let page = client.get_ranked_list(request).await?.into_inner();
         entries.extend(page.entries);
         described = page.list.unwrap_or_default();

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::records::{Establishment, LegalUnit};
-use domain::{AlertLevel, BatchKey, Department, Siren};
+use domain::{AlertLevel, BatchKey, Department, DepartmentSet, LegalCategory, NaiveDate, Siren, Siret};
 use lake::Lake;
 use lake::tables::Stored;
 use online_store::{Published, VectorBlob, snapshot};
 use panel::risk::RiskStatus;
 
-use super::entry::{Entry, FirstAlert, Indicators, ListInfo};
+use super::entry::{Entry, FirstAlert, Indicators, ListInfo, Previous};
 use super::ranking;
 use super::store::{List, ListStore};
 use crate::champion::{Champion, Explanation};
@@ -60,6 +60,7 @@ pub async fn build(
         batch,
         generation: 0,
         model_id: champion.id().to_owned(),
+        previous: past.previous.clone(),
         month: published.month,
         groups: champion.catalogue().groups().iter().map(|group| group.name.clone()).collect(),
         companies: entries.len() as u64,
@@ -89,11 +90,18 @@ fn entry(
         values.get(position).filter(|value| !value.is_nan()).map(|&value| f64::from(value))
     };
     let known = past.of(siren);
+    let unknown = Identity::default();
+    let identity = identity.unwrap_or(&unknown);
     Entry {
         siren,
-        name: identity.map(|identity| identity.name.clone()).unwrap_or_default(),
-        department: identity.and_then(|identity| identity.department),
-        naf: identity.map(|identity| identity.naf.clone()).unwrap_or_default(),
+        name: identity.name.clone(),
+        siret: identity.siret,
+        department: identity.department,
+        commune: identity.commune.clone(),
+        departments: identity.departments,
+        legal_category: identity.legal_category,
+        created: identity.created,
+        naf: identity.naf.clone(),
         rank: 0,
         department_rank: 0,
         probability: explanation.scored.probability,
@@ -106,7 +114,9 @@ fn entry(
             headcount: value("headcount"),
             social_debt: value("social_debt"),
             short_time_hours: value("short_time_hours_consumed_12m"),
-            payment_plan: value("payment_plan_running").is_some_and(|running| running > 0.0),
+            social_debt_rising: value("social_debt_diff3").map(|change| change > 0.0),
+            payment_plan: Some(value("payment_plan_running").is_some_and(|running| running > 0.0)),
+            turnover: value("turnover"),
         },
     }
 }
@@ -143,10 +153,15 @@ async fn at_risk(lake: &Lake, generation: &str) -> Result<Vec<(Siren, Vec<f32>)>
 struct Identity {
     name: String,
     naf: String,
+    siret: Option<Siret>,
     department: Option<Department>,
+    commune: String,
+    departments: DepartmentSet,
+    legal_category: Option<LegalCategory>,
+    created: Option<NaiveDate>,
 }
 
-/// Names and head offices of these companies, as of the batch.
+/// Names and establishments of these companies, as of the batch.
 async fn identities(lake: &Lake, batch: BatchKey, vectors: &[(Siren, Vec<f32>)]) -> Result<HashMap<Siren, Identity>, ScoringError> {
     let mut identities: HashMap<Siren, Identity> = vectors.iter().map(|(siren, _)| (*siren, Identity::default())).collect();
     let units = lake.table::<Stored<LegalUnit>>().state(batch).await?;
@@ -154,13 +169,19 @@ async fn identities(lake: &Lake, batch: BatchKey, vectors: &[(Siren, Vec<f32>)])
         if let Some(identity) = identities.get_mut(&unit.siren) {
             identity.name = unit.display_name();
             identity.naf = unit.naf.map(|naf| naf.to_string()).unwrap_or_default();
+            identity.legal_category = unit.legal_category;
+            identity.created = unit.created;
         }
     };
     units.each(named).await?;
     let establishments = lake.table::<Stored<Establishment>>().state(batch).await?;
     let located = |row: Establishment| {
-        if let Some(identity) = identities.get_mut(&row.siret.siren()).filter(|_| row.head_office) {
+        let Some(identity) = identities.get_mut(&row.siret.siren()) else { return };
+        row.department.into_iter().for_each(|department| identity.departments.insert(department));
+        if row.head_office {
+            identity.siret = Some(row.siret);
             identity.department = row.department;
+            identity.commune = row.commune.to_string();
         }
     };
     establishments.each(located).await?;
@@ -171,6 +192,7 @@ async fn identities(lake: &Lake, batch: BatchKey, vectors: &[(Siren, Vec<f32>)])
 #[derive(Default)]
 struct Past {
     companies: HashMap<Siren, Known>,
+    previous: Option<Previous>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -186,7 +208,9 @@ impl Past {
         let mut past = Self::default();
         for list in &earlier {
             let last = Some(list) == earlier.last();
-            for entry in &lists.get(&list.to_string()).await?.entries {
+            let stored = lists.get(&list.to_string()).await?;
+            past.previous = Some(Previous { batch: *list, model_id: stored.info.model_id.clone() });
+            for entry in &stored.entries {
                 let known = past.companies.entry(entry.siren).or_default();
                 known.first = known.first.seen(*list, entry.level);
                 known.previous = last.then_some(entry.level);

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use domain::{AlertLevel, Siren};
 
 use super::entry::Entry;
+use super::query::Query;
+use super::store::List;
 
 /// What happened to a company between two lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,25 +43,27 @@ impl Change {
     }
 }
 
-/// Companies whose level changed, in the order of the later list, then those that left it. A company absent from a list
-/// counts as not alerted on it.
-pub fn diff<'a>(from: &'a [Entry], to: &'a [Entry]) -> Vec<(Change, &'a Entry, AlertLevel, AlertLevel)> {
-    let before: HashMap<Siren, AlertLevel> = from.iter().map(|entry| (entry.siren, entry.level)).collect();
-    let after: HashMap<Siren, AlertLevel> = to.iter().map(|entry| (entry.siren, entry.level)).collect();
-    let present = to.iter().filter_map(|entry| {
+/// Companies whose level changed, of those that the question is about, in the order of the later list, then those that left
+/// it. A company absent from a list counts as not alerted on it.
+pub fn diff<'a>(from: &'a List, to: &'a List, query: &'a Query) -> Vec<(Change, &'a Entry, AlertLevel, AlertLevel)> {
+    let levels = |list: &List| list.entries.iter().map(|entry| (entry.siren, entry.level)).collect::<HashMap<Siren, AlertLevel>>();
+    let (before, after) = (levels(from), levels(to));
+    let present = query.rows(to).map(|row| &to.entries[row]).filter_map(|entry| {
         let was = before.get(&entry.siren).copied().unwrap_or(AlertLevel::None);
         Change::between(was, entry.level).map(|change| (change, entry, was, entry.level))
     });
-    let gone = from
-        .iter()
-        .filter(|entry| !after.contains_key(&entry.siren))
-        .filter_map(|entry| Change::between(entry.level, AlertLevel::None).map(|change| (change, entry, entry.level, AlertLevel::None)));
+    let gone =
+        query.rows(from).map(|row| &from.entries[row]).filter(|entry| !after.contains_key(&entry.siren)).filter_map(|entry| {
+            Change::between(entry.level, AlertLevel::None).map(|change| (change, entry, entry.level, AlertLevel::None))
+        });
     present.chain(gone).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::entry;
+    use service_kit::auth::Principal;
+
+    use super::super::tests::{entry, info};
     use super::*;
 
     #[test]
@@ -80,9 +84,10 @@ mod tests {
     #[test]
     fn companies_absent_from_the_later_list_have_left() {
         let level = |number, level| Entry { level, ..entry(number, "21", 0.5) };
-        let (from, to) =
-            ([level(1, AlertLevel::High), level(2, AlertLevel::None)], [level(3, AlertLevel::Moderate), level(2, AlertLevel::High)]);
-        let changes: Vec<_> = diff(&from, &to).into_iter().map(|(change, entry, ..)| (change, entry.siren.number())).collect();
+        let from = List::new(info(), vec![level(1, AlertLevel::High), level(2, AlertLevel::None)]);
+        let to = List::new(info(), vec![level(3, AlertLevel::Moderate), level(2, AlertLevel::High)]);
+        let query = Query::new(Principal::local(), None, "", "").unwrap();
+        let changes: Vec<_> = diff(&from, &to, &query).into_iter().map(|(change, entry, ..)| (change, entry.siren.number())).collect();
         assert_eq!(changes, [(Change::New, 3), (Change::New, 2), (Change::Left, 1)]);
     }
 }

@@ -1,7 +1,8 @@
 //! What a ranked list holds: one entry a company, and the description of the whole.
 
-use domain::{AlertLevel, BatchKey, Department, Month, Siren};
+use domain::{AlertLevel, BatchKey, Department, DepartmentSet, LegalCategory, Month, NaiveDate, Siren, Siret};
 use serde::{Deserialize, Serialize};
+use service_kit::auth::Right;
 
 /// A list as stored in `lists/<batch>/<generation>/list.json`. Immutable: publishing is a pointer elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,8 @@ pub struct ListInfo {
     pub generation: u32,
     /// The model that scored.
     pub model_id: String,
+    /// The list before it when it was built.
+    pub previous: Option<Previous>,
     /// Month of the feature vectors.
     pub month: Month,
     /// Names of the feature groups, in the order of [`Entry::groups`].
@@ -26,7 +29,21 @@ pub struct ListInfo {
     pub sha256: String,
 }
 
+/// The latest list of an earlier batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its batch.
+    pub batch: BatchKey,
+    /// The model that scored it.
+    pub model_id: String,
+}
+
 impl ListInfo {
+    /// Whether another model scored the list before: a change of level may then come from it.
+    pub fn model_changed(&self) -> bool {
+        self.previous.as_ref().is_some_and(|previous| previous.model_id != self.model_id)
+    }
+
     /// What agents call the list: its month in French.
     pub fn label_fr(&self) -> String {
         const MONTHS: [&str; 12] =
@@ -43,8 +60,18 @@ pub struct Entry {
     pub siren: Siren,
     /// Its name.
     pub name: String,
+    /// Its head office.
+    pub siret: Option<Siret>,
     /// Department of its head office.
     pub department: Option<Department>,
+    /// Commune of its head office; empty when unknown.
+    pub commune: String,
+    /// Departments of all its establishments, open or closed.
+    pub departments: DepartmentSet,
+    /// Legal category.
+    pub legal_category: Option<LegalCategory>,
+    /// Day of its creation.
+    pub created: Option<NaiveDate>,
     /// Main activity, empty when unknown.
     pub naf: String,
     /// Rank in the country, from 1.
@@ -61,10 +88,19 @@ pub struct Entry {
     pub first_alert: FirstAlert,
     /// Contribution of each feature group, in the order of [`ListInfo::groups`].
     pub groups: Vec<Contribution>,
-    /// Why, in French, strongest reason first.
-    pub reasons: Vec<String>,
+    /// Why, strongest reason first: more than are shown, because not everybody may see all of them.
+    pub reasons: Vec<Reason>,
     /// What is known of the company at publication.
     pub indicators: Indicators,
+}
+
+/// Why a company is signalled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// In French.
+    pub text: String,
+    /// The right that the feature behind it needs, beyond those of explanations.
+    pub right: Option<Right>,
 }
 
 /// Share of a feature group in a score.
@@ -103,8 +139,12 @@ pub struct Indicators {
     pub social_debt: Option<f64>,
     /// Hours of short-time work consumed over the last known twelve months.
     pub short_time_hours: Option<f64>,
+    /// Whether the social debt is larger than three months before.
+    pub social_debt_rising: Option<bool>,
     /// Whether a payment plan runs.
-    pub payment_plan: bool,
+    pub payment_plan: Option<bool>,
+    /// Turnover of the last accounts known, euros.
+    pub turnover: Option<f64>,
 }
 
 #[cfg(test)]
@@ -126,6 +166,7 @@ mod tests {
             batch: "2508".parse().unwrap(),
             generation: 1,
             model_id: String::new(),
+            previous: None,
             month: "2025-07".parse().unwrap(),
             groups: vec![],
             companies: 0,

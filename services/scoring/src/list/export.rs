@@ -1,48 +1,82 @@
-//! A list as a CSV file that opens well in a French spreadsheet, or as a workbook.
+//! A list as a file: CSV that opens well in a French spreadsheet, a workbook, or Parquet. Written from what the caller may see.
 
-use rust_xlsxwriter::{Workbook, XlsxError};
+mod columns;
+mod workbook;
 
-use super::entry::{Entry, ListInfo};
+use api::lists::ExportListRequest;
+use parquet::file::metadata::KeyValue;
+use service_kit::error::{ErrorCode, ServiceError};
 
-/// Writes the entries in their order: UTF-8 with a byte-order mark, `;` between fields, decimal comma.
-///
-/// SIRENs stay text and a text that a spreadsheet could take for a formula is prefixed with an apostrophe
-/// (`domain/consumers.md` §6.2). Deterministic: the same list gives the same bytes.
-pub fn csv<'a>(info: &ListInfo, entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<u8>, csv::Error> {
+use self::columns::{Cell, Row, Sheet};
+use super::codec;
+use super::entry::Entry;
+use super::query::Query;
+use super::store::List;
+use super::view::Reader;
+use crate::error::ScoringError;
+
+/// Kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Xlsx,
+    Parquet,
+}
+
+/// A checked request for a file.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    format: Format,
+    sheet: Sheet,
+    request: ExportListRequest,
+}
+
+impl Asked {
+    /// Checks the format and the columns.
+    pub fn parse(request: &ExportListRequest) -> Result<Self, ScoringError> {
+        let format = match request.format.as_str() {
+            "" | "csv" => Format::Csv,
+            "xlsx" => Format::Xlsx,
+            "parquet" => Format::Parquet,
+            other => return Err(ScoringError::UnknownFormat(other.to_owned())),
+        };
+        let invalid = |why: &str| ServiceError::new(ErrorCode::InvalidArgument, format!("columns: {why}")).with("field", "columns");
+        let sheet = match request.columns.as_str() {
+            "" | "full" => Sheet::Full,
+            "codefi" if format == Format::Parquet => return Err(invalid("a Parquet file has all of them").into()),
+            "codefi" => Sheet::Codefi,
+            other => return Err(invalid(&format!("'{other}' is not a choice of columns: full or codefi")).into()),
+        };
+        Ok(Self { format, sheet, request: request.clone() })
+    }
+}
+
+/// Writes the entries that the caller sees and asks for, in their order. The same list, question and rights give the same CSV
+/// and Parquet bytes; a workbook says when it was made, and for whom.
+pub fn write(list: &List, query: &Query, asked: &Asked) -> Result<Vec<u8>, ScoringError> {
+    let reader = Reader::new(query.principal().rights);
+    let entries = query.rows(list).map(|position| reader.view(&list.entries[position]));
+    match asked.format {
+        Format::Parquet => {
+            let withheld = reader.withheld().collect::<Vec<_>>().join(",");
+            codec::encode_with(&list.info.groups, &entries.collect::<Vec<_>>(), vec![KeyValue::new("withheld".to_owned(), withheld)])
+        }
+        Format::Csv => csv(list, query, asked.sheet, entries).map_err(|error| ScoringError::Export(error.to_string())),
+        Format::Xlsx => workbook::write(list, query, asked, entries).map_err(|error| ScoringError::Export(error.to_string())),
+    }
+}
+
+/// UTF-8 with a byte-order mark, `;` between fields, decimal comma. SIRENs stay text, and a text that a spreadsheet could take
+/// for a formula is prefixed with an apostrophe (`domain/consumers.md` §6.2).
+fn csv(list: &List, query: &Query, sheet: Sheet, entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::WriterBuilder::new().delimiter(b';').from_writer("\u{feff}".as_bytes().to_vec());
-    out.write_record(header(info))?;
+    let columns = sheet.columns(list, query);
+    out.write_record(columns.iter().map(|column| column.name.as_str()))?;
     for entry in entries {
-        out.write_record(row(info, entry).iter().map(Cell::csv))?;
+        let row = Row { info: &list.info, entry: &entry };
+        out.write_record(columns.iter().map(|column| column.cell(&row).csv()))?;
     }
     out.into_inner().map_err(|error| error.into_error().into())
-}
-
-/// Writes the entries as a workbook of one sheet, with typed cells.
-pub fn xlsx<'a>(info: &ListInfo, entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<u8>, XlsxError> {
-    let mut workbook = Workbook::new();
-    let sheet = workbook.add_worksheet().set_name("Entreprises")?;
-    for (column, name) in header(info).into_iter().enumerate() {
-        sheet.write_string(0, column as u16, name)?;
-    }
-    for (line, entry) in entries.enumerate() {
-        for (column, cell) in row(info, entry).into_iter().enumerate() {
-            let (line, column) = (line as u32 + 1, column as u16);
-            match cell {
-                Cell::Text(text) => sheet.write_string(line, column, text)?,
-                Cell::Number(Some(number), _) => sheet.write_number(line, column, number)?,
-                Cell::Number(None, _) => sheet,
-            };
-        }
-    }
-    sheet.set_freeze_panes(1, 0)?;
-    workbook.save_to_buffer()
-}
-
-/// A field of the export.
-enum Cell {
-    Text(String),
-    /// A number and its decimals in text; empty when unknown.
-    Number(Option<f64>, usize),
 }
 
 impl Cell {
@@ -50,61 +84,10 @@ impl Cell {
         match self {
             Self::Text(text) => safe(text),
             Self::Number(Some(number), digits) => format!("{number:.digits$}").replace('.', ","),
-            Self::Number(None, _) => String::new(),
+            Self::Day(Some(day)) => day.format("%d/%m/%Y").to_string(),
+            Self::Number(None, _) | Self::Day(None) => String::new(),
         }
     }
-}
-
-fn header(info: &ListInfo) -> Vec<String> {
-    let mut header: Vec<String> = [
-        "liste",
-        "siren",
-        "raison_sociale",
-        "departement",
-        "code_naf",
-        "rang",
-        "rang_departement",
-        "niveau",
-        "niveau_precedent",
-        "premiere_alerte",
-        "premiere_alerte_elevee",
-        "probabilite_pourcent",
-        "effectif",
-        "dette_sociale_euros",
-        "heures_activite_partielle",
-        "delai_de_paiement",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    header.extend(info.groups.iter().map(|group| format!("points_{group}")));
-    header.push("raisons".to_owned());
-    header
-}
-
-fn row(info: &ListInfo, entry: &Entry) -> Vec<Cell> {
-    let batch = |key: Option<domain::BatchKey>| Cell::Text(key.map(|key| key.to_string()).unwrap_or_default());
-    let label = |level: domain::AlertLevel| level.label_fr().to_owned();
-    let mut cells = vec![
-        Cell::Text(info.batch.to_string()),
-        Cell::Text(entry.siren.to_string()),
-        Cell::Text(entry.name.clone()),
-        Cell::Text(entry.department.map(|department| department.code().to_owned()).unwrap_or_default()),
-        Cell::Text(entry.naf.clone()),
-        Cell::Number(Some(entry.rank.into()), 0),
-        Cell::Number(Some(entry.department_rank.into()), 0),
-        Cell::Text(label(entry.level)),
-        Cell::Text(entry.previous_level.map(label).unwrap_or_default()),
-        batch(entry.first_alert.first),
-        batch(entry.first_alert.first_high),
-        Cell::Number(Some(entry.probability * 100.0), 3),
-        Cell::Number(entry.indicators.headcount, 0),
-        Cell::Number(entry.indicators.social_debt, 2),
-        Cell::Number(entry.indicators.short_time_hours, 1),
-        Cell::Text(if entry.indicators.payment_plan { "oui" } else { "non" }.to_owned()),
-    ];
-    cells.extend(entry.groups.iter().map(|share| Cell::Number(Some(share.points), 2)));
-    cells.push(Cell::Text(entry.reasons.join(" | ")));
-    cells
 }
 
 /// Keeps a spreadsheet from running a text as a formula.
@@ -114,20 +97,66 @@ fn safe(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{entry, info};
+    use service_kit::auth::{Principal, Right};
+
+    use super::super::entry::Reason;
+    use super::super::tests::{alerted, info};
     use super::*;
+
+    fn list() -> List {
+        let mut company = alerted(5_520_135, "2A", 0.123_456);
+        company.name = "=HYPERLINK(\"x\");".into();
+        company.reasons = ["Dette : 3 mois", "-20 % d'effectif"].map(|text| Reason { text: text.into(), right: None }).to_vec();
+        company.indicators.social_debt = Some(1234.5);
+        company.created = domain::NaiveDate::from_ymd_opt(2001, 2, 3);
+        let mut entries = vec![company];
+        super::super::ranking::rank(&mut entries);
+        List::new(info(), entries)
+    }
+
+    fn exported(columns: &str, rights: &[Right]) -> (String, String) {
+        let asked = Asked::parse(&ExportListRequest { columns: columns.into(), ..ExportListRequest::default() }).unwrap();
+        let principal = Principal { rights: rights.iter().copied().collect(), ..Principal::local() };
+        let text = String::from_utf8(write(&list(), &Query::new(principal, None, "", "").unwrap(), &asked).unwrap()).unwrap();
+        let mut lines = text.lines();
+        (lines.next().unwrap().to_owned(), lines.next().unwrap().to_owned())
+    }
 
     #[test]
     fn a_spreadsheet_reads_it_safely() {
-        let mut company = entry(5_520_135, "2A", 0.123_456);
-        company.name = "=HYPERLINK(\"x\");".into();
-        company.reasons = vec!["Dette : 3 mois".into(), "-20 % d'effectif".into()];
-        let bytes = csv(&info(), [company].iter()).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        assert!(text.starts_with("\u{feff}liste;siren;"));
-        let line = text.lines().nth(1).unwrap();
-        assert!(line.starts_with("2511;005520135;\"'=HYPERLINK(\"\"x\"\");\";2A;"), "{line}");
-        assert!(line.contains(";12,346;"), "{line}");
+        let (header, line) = exported("", &Right::ALL);
+        assert!(header.starts_with("\u{feff}liste;siren;"));
+        assert!(line.starts_with("2511;005520135;"), "{line}");
+        assert!(line.contains(";\"'=HYPERLINK(\"\"x\"\");\";"), "{line}");
+        assert!(line.contains(";12,346;") && line.contains(";1234,50;") && line.contains(";03/02/2001;"), "{line}");
         assert!(line.ends_with("Dette : 3 mois | -20 % d'effectif"), "{line}");
+    }
+
+    #[test]
+    fn what_is_withheld_is_said_and_not_left_empty() {
+        let (header, line) = exported("", &[Right::Score]);
+        let cell =
+            |name: &str| line.split(';').nth_back(header.split(';').rev().position(|column| column == name).unwrap()).unwrap().to_owned();
+        assert_eq!(cell("dette_sociale_euros"), "non communiqué");
+        assert_eq!(cell("raisons"), "non communiqué");
+        assert!(!line.contains("1234"), "{line}");
+    }
+
+    #[test]
+    fn agents_find_the_24_columns_they_know() {
+        let (header, line) = exported("codefi", &Right::ALL);
+        assert_eq!((header.split(';').count(), line.split(';').count()), (24, 25), "a semicolon in the name");
+        assert!(header.starts_with("\u{feff}Liste de détection;Siren;Siret (siège);Raison sociale;"));
+        assert!(header.ends_with(";Entreprises récentes;Accompagnement"));
+    }
+
+    #[test]
+    fn unknown_formats_and_columns_are_refused() {
+        let parse = |format: &str, columns: &str| {
+            let request = ExportListRequest { format: format.into(), columns: columns.into(), ..ExportListRequest::default() };
+            Asked::parse(&request).map(|_| ())
+        };
+        assert!(parse("xlsx", "codefi").is_ok() && parse("", "").is_ok());
+        assert!(parse("pdf", "").is_err() && parse("csv", "all").is_err() && parse("parquet", "codefi").is_err());
     }
 }

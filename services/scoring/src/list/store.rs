@@ -1,25 +1,51 @@
 //! Lists in the object store: immutable generations, and the pointers that name the built and the published ones.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use domain::BatchKey;
-use lake::Lake;
+use lake::{Lake, LakeError};
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 use super::codec;
 use super::entry::{Entry, ListInfo};
+use super::facts::{Facts, folded};
+use super::order::Order;
+use super::page::Seal;
 use crate::error::ScoringError;
 use crate::shadow::Shadow;
 
-/// A list with its entries by rank.
+/// A list with its entries by rank, and what is read of them fast.
 #[derive(Debug)]
 pub struct List {
     /// Description.
     pub info: ListInfo,
     /// Entries by rank.
     pub entries: Vec<Entry>,
+    /// Facts of the entries.
+    pub facts: Vec<Facts>,
+    /// Folded names of the entries.
+    pub names: Vec<Box<str>>,
+    /// Positions in each order that was asked for.
+    orders: [OnceLock<Vec<u32>>; Order::COUNT],
+}
+
+impl List {
+    /// Of these entries, by rank.
+    pub fn new(info: ListInfo, entries: Vec<Entry>) -> Self {
+        let facts = entries.iter().map(|entry| Facts::of(entry, info.batch)).collect();
+        let names = entries.iter().map(|entry| folded(&entry.name).into()).collect();
+        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    /// Positions of the entries in an order; sorted once.
+    pub fn in_order(&self, order: Order) -> &[u32] {
+        self.orders[order.slot()].get_or_init(|| order.sorted(self))
+    }
 }
 
 /// The published list, and the one before it.
@@ -39,20 +65,114 @@ struct Built {
 /// Lists kept in memory at most.
 const CACHED: usize = 4;
 
-/// Lists by batch and generation.
-type Cache = Arc<Mutex<HashMap<(BatchKey, u32), Arc<List>>>>;
+/// What a list is: its batch and its generation.
+type Identity = (BatchKey, u32);
 
-/// Reads and writes lists. Lists once read stay in memory: they never change.
+/// A list for a reader.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// The list.
+    pub list: Arc<List>,
+    /// Storage is away: a newer one may be there.
+    pub stale: bool,
+}
+
+/// Reads and writes lists. Lists once read stay in memory, because they never change; what the names that clients use stand for
+/// is in memory too, and followed, so that a reader never waits for storage and is served while it is away.
 #[derive(Clone)]
 pub struct ListStore {
     lake: Lake,
-    cache: Cache,
+    cache: Arc<Mutex<HashMap<Identity, Arc<List>>>>,
+    known: Arc<Mutex<HashMap<String, Identity>>>,
+    /// Storage did not answer when it was last asked what names stand for.
+    away: Arc<AtomicBool>,
+    seal: Arc<OnceCell<Seal>>,
+}
+
+/// The published list's name.
+const LATEST: &str = "latest";
+
+/// What the pointer `page-key` holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PageKey {
+    hex: String,
 }
 
 impl ListStore {
     /// On this lake.
     pub fn new(lake: Lake) -> Self {
-        Self { lake, cache: Arc::default() }
+        Self { lake, cache: Arc::default(), known: Arc::default(), away: Arc::default(), seal: Arc::default() }
+    }
+
+    /// The list of this name for a reader, from memory once it was asked for: a batch key, or `latest` for the published one.
+    pub async fn serve(&self, id: &str) -> Result<Served, ScoringError> {
+        let name = if id.is_empty() { LATEST } else { id };
+        let known = locked(&self.known).get(name).copied();
+        let (batch, generation) = match known {
+            Some(identity) => identity,
+            None => self.resolve(name).await?,
+        };
+        Ok(Served { list: self.load(batch, generation).await?, stale: known.is_some() && self.away.load(Ordering::Relaxed) })
+    }
+
+    /// The published list, as far as is known.
+    pub async fn published_known(&self) -> Option<(BatchKey, u32)> {
+        let known = locked(&self.known).get(LATEST).copied();
+        match known {
+            Some(identity) => Some(identity),
+            None => self.resolve(LATEST).await.ok(),
+        }
+    }
+
+    /// Asks storage what the names in use stand for now, and loads their lists. Called again and again by the process.
+    pub async fn follow(&self) -> Result<(), ScoringError> {
+        let names: Vec<String> = locked(&self.known).keys().cloned().collect();
+        for name in names {
+            let resolved = match self.resolve(&name).await {
+                Ok((batch, generation)) => self.load(batch, generation).await.map(|_| ()),
+                Err(error) => Err(error),
+            };
+            self.away.store(matches!(resolved, Err(ScoringError::Lake(_))), Ordering::Relaxed);
+            resolved?;
+        }
+        Ok(())
+    }
+
+    /// What a name stands for now.
+    async fn resolve(&self, name: &str) -> Result<Identity, ScoringError> {
+        let identity = if name == LATEST {
+            let latest = self.latest().await?.ok_or(ScoringError::NoListPublished)?;
+            (latest.id, latest.generation)
+        } else {
+            let unknown = || ScoringError::ListNotFound(name.to_owned());
+            let batch = name.parse::<BatchKey>().map_err(|_| unknown())?;
+            (batch, self.built(batch).await?.ok_or_else(unknown)?)
+        };
+        // In memory before its name stands for it: a reader finds it there.
+        self.load(identity.0, identity.1).await?;
+        locked(&self.known).insert(name.to_owned(), identity);
+        Ok(identity)
+    }
+
+    /// What seals page tokens: a secret of the suite, made by the first who needs it.
+    pub async fn seal(&self) -> Result<&Seal, ScoringError> {
+        self.seal.get_or_try_init(|| self.page_key()).await
+    }
+
+    async fn page_key(&self) -> Result<Seal, ScoringError> {
+        let pointers = self.lake.pointers();
+        loop {
+            if let Some((key, _)) = pointers.read::<PageKey>("page-key").await? {
+                let secret = hex::decode(&key.hex).map_err(|error| ScoringError::document("pointers/page-key", error))?;
+                return Ok(Seal::new(&secret));
+            }
+            let mut secret = [0; 32];
+            SystemRandom::new().fill(&mut secret).map_err(|_| ScoringError::Task("the system gives no random bytes".to_owned()))?;
+            match pointers.compare_and_swap("page-key", None, &PageKey { hex: hex::encode(secret) }).await {
+                Ok(_) | Err(LakeError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Stores a list as the next generation of its batch and returns it. The same content as the latest generation is
@@ -63,7 +183,7 @@ impl ListStore {
         let latest = self.built(info.batch).await?;
         if let Some(generation) = latest {
             let stored = self.info(info.batch, generation).await?;
-            if stored.sha256 == info.sha256 && stored.model_id == info.model_id {
+            if (&stored.sha256, &stored.model_id, &stored.previous) == (&info.sha256, &info.model_id, &info.previous) {
                 return self.load(info.batch, generation).await;
             }
         }
@@ -73,7 +193,9 @@ impl ListStore {
         self.lake.objects().put(&path(info.batch, info.generation, "entries.parquet"), bytes.into()).await?;
         self.lake.objects().put(&path(info.batch, info.generation, "list.json"), json.into()).await?;
         self.lake.pointers().set(&format!("list-{}", info.batch), &Built { generation: info.generation }).await?;
-        Ok(self.remember(List { info, entries }))
+        let list = self.remember(List::new(info, entries));
+        self.resolve(&list.info.batch.to_string()).await?;
+        Ok(list)
     }
 
     /// Stores how a challenger would have made a list, beside it.
@@ -84,14 +206,9 @@ impl ListStore {
         Ok(())
     }
 
-    /// The list of this name: a batch key, or `latest` for the published one.
+    /// The list of this name as storage has it now: for what must not work with one that was just replaced.
     pub async fn get(&self, id: &str) -> Result<Arc<List>, ScoringError> {
-        if id == "latest" || id.is_empty() {
-            let latest = self.latest().await?.ok_or(ScoringError::NoListPublished)?;
-            return self.load(latest.id, latest.generation).await;
-        }
-        let batch = id.parse::<BatchKey>().map_err(|_| ScoringError::ListNotFound(id.to_owned()))?;
-        let generation = self.built(batch).await?.ok_or_else(|| ScoringError::ListNotFound(id.to_owned()))?;
+        let (batch, generation) = self.resolve(if id.is_empty() { LATEST } else { id }).await?;
         self.load(batch, generation).await
     }
 
@@ -122,6 +239,7 @@ impl ListStore {
             let previous = current.map(|latest| Box::new(Latest { previous: None, ..latest }));
             self.lake.pointers().set("list-latest", &Latest { id, generation, previous }).await?;
         }
+        self.resolve(LATEST).await?;
         Ok(list)
     }
 
@@ -130,6 +248,7 @@ impl ListStore {
         let previous = self.latest().await?.and_then(|latest| latest.previous).ok_or(ScoringError::NothingToRollBack)?;
         let list = self.load(previous.id, previous.generation).await?;
         self.lake.pointers().set("list-latest", &*previous).await?;
+        self.resolve(LATEST).await?;
         Ok(list)
     }
 
@@ -148,7 +267,7 @@ impl ListStore {
     }
 
     async fn load(&self, batch: BatchKey, generation: u32) -> Result<Arc<List>, ScoringError> {
-        if let Some(list) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&(batch, generation)) {
+        if let Some(list) = locked(&self.cache).get(&(batch, generation)) {
             return Ok(list.clone());
         }
         let info = self.info(batch, generation).await?;
@@ -157,18 +276,25 @@ impl ListStore {
             return Err(ScoringError::document(path(batch, generation, "entries.parquet"), "its digest is not the one of list.json"));
         }
         let entries = codec::decode(&info.groups, bytes)?;
-        Ok(self.remember(List { info, entries }))
+        Ok(self.remember(List::new(info, entries)))
     }
 
     fn remember(&self, list: List) -> Arc<List> {
         let list = Arc::new(list);
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= CACHED {
-            cache.clear();
-        }
+        let published = locked(&self.known).get(LATEST).copied();
+        let mut cache = locked(&self.cache);
         cache.insert((list.info.batch, list.info.generation), list.clone());
+        // The oldest goes first; the published one stays.
+        while cache.len() > CACHED {
+            let Some(oldest) = cache.keys().filter(|identity| Some(**identity) != published).min().copied() else { break };
+            cache.remove(&oldest);
+        }
         list
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn path(batch: BatchKey, generation: u32, name: &str) -> String {

@@ -1,0 +1,200 @@
+//! In front of all services: checks the token of a request, and whether its bearer may call the method.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde_json::Value;
+use tonic::Status;
+use tonic::service::Routes;
+
+use super::keys::Keys;
+use super::{AuthConfig, Principal, claims, lacking};
+use crate::error::{ErrorCode, ServiceError};
+
+/// Signatures that are accepted: public keys only. A shared secret would let every service issue tokens.
+const ALGORITHMS: [Algorithm; 6] =
+    [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
+
+/// Checks tokens.
+#[derive(Clone)]
+pub struct Authenticator(Option<Arc<Provider>>);
+
+struct Provider {
+    config: AuthConfig,
+    keys: Keys,
+}
+
+impl Authenticator {
+    /// With this identity provider; without one, every caller is the local user.
+    pub fn new(config: Option<&AuthConfig>) -> Result<Self, ServiceError> {
+        let Some(config) = config else { return Ok(Self(None)) };
+        Ok(Self(Some(Arc::new(Provider { config: config.clone(), keys: Keys::new(config)? }))))
+    }
+
+    /// The caller that a header `authorization` stands for.
+    pub async fn authenticate(&self, header: Option<&str>) -> Result<Principal, ServiceError> {
+        let Some(provider) = &self.0 else { return Ok(Principal::local()) };
+        let token = header.and_then(|header| header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("bearer ")));
+        let token = token.ok_or_else(|| unauthenticated("a token is needed: send it as `authorization: Bearer …`"))?;
+        provider.check(token.trim()).await
+    }
+}
+
+impl Provider {
+    async fn check(&self, token: &str) -> Result<Principal, ServiceError> {
+        let header = decode_header(token).map_err(|_| unauthenticated("what was sent is not a token"))?;
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err(unauthenticated("the token is not signed in an accepted way"));
+        }
+        let name = header.kid.ok_or_else(|| unauthenticated("the token does not name its key"))?;
+        let key = self.keys.get(&name).await?.ok_or_else(|| unauthenticated("the token's key is not one of the identity provider"))?;
+        let key = DecodingKey::from_jwk(&key).map_err(|_| unauthenticated("the token's key cannot be used"))?;
+        let mut validation = Validation::new(header.alg);
+        validation.set_issuer(&[&self.config.issuer]);
+        validation.set_audience(&[&self.config.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = 30;
+        let token =
+            decode::<Value>(token, &key, &validation).map_err(|error| unauthenticated(&format!("the token is refused: {error}")))?;
+        Ok(claims::principal(&token.claims, &self.config.client))
+    }
+}
+
+fn unauthenticated(why: &str) -> ServiceError {
+    ServiceError::new(ErrorCode::Unauthenticated, why)
+}
+
+/// Puts the guard in front of these services.
+pub fn guard(routes: Routes, authenticator: Authenticator) -> Routes {
+    Routes::from(routes.into_axum_router().layer(from_fn_with_state(authenticator, pass)))
+}
+
+async fn pass(State(authenticator): State<Authenticator>, mut request: Request, next: Next) -> Response {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let checked = match authenticator.authenticate(header).await {
+        Ok(principal) => match lacking(request.uri().path(), &principal) {
+            None => Ok(principal),
+            Some(right) => principal.require(right, request.uri().path()).map(|()| principal),
+        },
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+        Err(error) => Status::from(error).into_http(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    use serde_json::json;
+
+    use super::*;
+
+    struct Issuer {
+        key: EncodingKey,
+        folder: tempfile::TempDir,
+    }
+
+    fn base64(bytes: &[u8]) -> String {
+        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let bits = |at: usize| bytes.get(at).copied().map_or(0, u32::from);
+        let sextets = (0..bytes.len() * 8).step_by(6).map(|bit| {
+            let (byte, shift) = (bit / 8, bit % 8);
+            ((bits(byte) << 8 | bits(byte + 1)) >> (10 - shift) & 63) as usize
+        });
+        sextets.map(|sextet| DIGITS[sextet] as char).collect()
+    }
+
+    impl Issuer {
+        fn new() -> Self {
+            let pkcs8 = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).unwrap();
+            let public = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+            let x = base64(public.public_key().as_ref());
+            let folder = tempfile::tempdir().unwrap();
+            let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x, "use": "sig" }] });
+            std::fs::write(folder.path().join("jwks.json"), keys.to_string()).unwrap();
+            Self { key: EncodingKey::from_ed_der(pkcs8.as_ref()), folder }
+        }
+
+        fn authenticator(&self) -> Authenticator {
+            let config = AuthConfig {
+                issuer: "https://id.example".into(),
+                audience: "sf".into(),
+                jwks: self.folder.path().join("jwks.json").display().to_string(),
+                client: "signauxfaibles".into(),
+                authorities: None,
+            };
+            Authenticator::new(Some(&config)).unwrap()
+        }
+
+        fn token(&self, kid: &str, change: impl Fn(&mut Value)) -> String {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            let mut claims = json!({ "iss": "https://id.example", "aud": "sf", "sub": "u", "exp": now + 60, "roles": ["score", "21"] });
+            change(&mut claims);
+            encode(&Header { kid: Some(kid.into()), ..Header::new(Algorithm::EdDSA) }, &claims, &self.key).unwrap()
+        }
+    }
+
+    async fn checked(authenticator: &Authenticator, token: &str) -> Result<Principal, ErrorCode> {
+        authenticator.authenticate(Some(&format!("Bearer {token}"))).await.map_err(|error| error.code())
+    }
+
+    #[tokio::test]
+    async fn a_token_is_checked_in_every_part() {
+        let issuer = Issuer::new();
+        let authenticator = issuer.authenticator();
+        let principal = checked(&authenticator, &issuer.token("k1", |_| ())).await.unwrap();
+        assert!(principal.has(super::super::Right::Score) && principal.territories.len() == 1);
+        let refused = [
+            issuer.token("k2", |_| ()),
+            issuer.token("k1", |claims| claims["iss"] = "https://evil.example".into()),
+            issuer.token("k1", |claims| claims["aud"] = "other".into()),
+            issuer.token("k1", |claims| claims["exp"] = 1_000.into()),
+            issuer.token("k1", |claims| claims["nbf"] = 99_999_999_999u64.into()),
+            issuer.token("k1", |claims| drop(claims.as_object_mut().unwrap().remove("exp"))),
+            issuer.token("k1", |claims| drop(claims.as_object_mut().unwrap().remove("sub"))),
+            Issuer::new().token("k1", |_| ()),
+            encode(&Header { kid: Some("k1".into()), ..Header::default() }, &json!({}), &EncodingKey::from_secret(b"x")).unwrap(),
+            issuer.token("k1", |_| ())[..80].to_owned(),
+            String::new(),
+        ];
+        for token in refused {
+            assert_eq!(checked(&authenticator, &token).await, Err(ErrorCode::Unauthenticated), "{token}");
+        }
+        assert_eq!(authenticator.authenticate(None).await.unwrap_err().code(), ErrorCode::Unauthenticated);
+        assert_eq!(authenticator.authenticate(Some("Basic dTpw")).await.unwrap_err().code(), ErrorCode::Unauthenticated);
+    }
+
+    #[tokio::test]
+    async fn unsigned_tokens_are_refused() {
+        let issuer = Issuer::new();
+        let claims = issuer.token("k1", |_| ()).split('.').nth(1).unwrap().to_owned();
+        let none = format!("{}.{claims}.", base64(br#"{"alg":"none","kid":"k1"}"#));
+        assert_eq!(checked(&issuer.authenticator(), &none).await, Err(ErrorCode::Unauthenticated));
+    }
+
+    #[tokio::test]
+    async fn keys_that_cannot_be_read_are_an_outage_and_no_refusal() {
+        let issuer = Issuer::new();
+        let authenticator = issuer.authenticator();
+        std::fs::remove_file(issuer.folder.path().join("jwks.json")).unwrap();
+        assert_eq!(checked(&authenticator, &issuer.token("k1", |_| ())).await, Err(ErrorCode::IdentityUnavailable));
+    }
+
+    #[tokio::test]
+    async fn without_provider_the_caller_is_the_local_user() {
+        assert_eq!(Authenticator::new(None).unwrap().authenticate(None).await.unwrap(), Principal::local());
+    }
+}

@@ -1,0 +1,49 @@
+//! Which right each method needs. Pure, and closed: a method that no line names needs an operator.
+
+use super::{Principal, Right};
+
+/// One of these rights, by the beginning of the method's path: the first line that fits holds.
+const NEEDS: &[(&str, &[Right])] = &[
+    ("/signauxfaibles.lists.v1.ListService/BuildList", OPERATOR),
+    ("/signauxfaibles.lists.v1.ListService/PublishList", OPERATOR),
+    ("/signauxfaibles.lists.v1.ListService/RollbackList", OPERATOR),
+    ("/signauxfaibles.lists.v1.ListService/", &[Right::Score]),
+    ("/signauxfaibles.scoring.v1.ScoringService/", &[Right::ServiceScore]),
+    ("/inference.GRPCInferenceService/", &[Right::ServiceScore]),
+    ("/signauxfaibles.features.v1.FeatureService/Get", &[Right::ServiceFeatures, Right::Operator]),
+    ("/signauxfaibles.features.v1.FeatureService/List", &[Right::ServiceFeatures, Right::Operator]),
+];
+const OPERATOR: &[Right] = &[Right::Operator];
+
+/// The right that a caller lacks for the method of this path, if any.
+pub fn lacking(path: &str, principal: &Principal) -> Option<Right> {
+    let rights = NEEDS.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or(OPERATOR, |(_, rights)| *rights);
+    if rights.iter().any(|right| principal.has(*right)) { None } else { rights.first().copied() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rights;
+    use super::*;
+
+    #[test]
+    fn a_method_needs_its_right_and_an_unknown_one_an_operator() {
+        let with = |right: Right| Principal { rights: [right].into_iter().collect::<Rights>(), ..Principal::local() };
+        for (path, right) in [
+            ("/signauxfaibles.lists.v1.ListService/GetRankedList", Right::Score),
+            ("/signauxfaibles.lists.v1.ListService/PublishList", Right::Operator),
+            ("/signauxfaibles.scoring.v1.ScoringService/ScoreCompany", Right::ServiceScore),
+            ("/signauxfaibles.features.v1.FeatureService/GetOnlineFeatures", Right::ServiceFeatures),
+            ("/signauxfaibles.features.v1.FeatureService/BuildFeatures", Right::Operator),
+            ("/signauxfaibles.ingestion.v1.IngestionService/ListBatches", Right::Operator),
+            ("/google.longrunning.Operations/GetOperation", Right::Operator),
+            ("/what.Ever/Is", Right::Operator),
+        ] {
+            for other in Right::ALL {
+                let lacks = lacking(path, &with(other));
+                let allowed = other == right || (right == Right::ServiceFeatures && other == Right::Operator);
+                assert_eq!(lacks, (!allowed).then_some(right), "{path} with {other:?}");
+            }
+        }
+    }
+}

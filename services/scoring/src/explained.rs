@@ -1,0 +1,83 @@
+//! The contributions of features that a caller may see. Those that they may not are folded into one of their group, so that the
+//! features of a group still add up to it, and nothing of a single one can be worked out.
+
+use api::scoring::FeatureContribution;
+use panel::Catalogue;
+use service_kit::auth::{Right, Rights};
+
+use crate::access::right_of;
+
+/// Name and label of what is folded.
+const FOLDED: (&str, &str) = ("confidential", "Éléments non communiqués");
+
+/// The contributions, in log-odds, of the features of a vector. A group that hides one feature only is folded whole: the
+/// others, taken from its total, would tell the hidden one.
+pub fn features(catalogue: &Catalogue, log_odds: &[f64], values: &[f32], rights: Rights) -> Vec<FeatureContribution> {
+    let all = || catalogue.features().iter().zip(log_odds).zip(values);
+    let mut shown = Vec::new();
+    for group in catalogue.groups() {
+        let of_group = || all().filter(|((feature, _), _)| feature.group == group.name);
+        let open = |right: Option<Right>| rights.has(Right::Explain) && right.is_none_or(|right| rights.has(right));
+        let hidden = of_group().filter(|((feature, _), _)| !open(right_of(feature))).count();
+        let visible = |right: Option<Right>| open(right) && hidden != 1;
+        shown.extend(of_group().filter(|((feature, _), _)| visible(right_of(feature))).map(|((feature, &log_odds), &value)| {
+            FeatureContribution {
+                feature: feature.name.clone(),
+                label_fr: feature.label_fr.clone(),
+                group: feature.group.clone(),
+                value: value.into(),
+                log_odds,
+            }
+        }));
+        if hidden > 0 {
+            let folded = of_group().filter(|((feature, _), _)| !visible(right_of(feature)));
+            shown.push(FeatureContribution {
+                feature: FOLDED.0.to_owned(),
+                label_fr: FOLDED.1.to_owned(),
+                group: group.name.clone(),
+                value: f64::NAN,
+                log_odds: folded.map(|((_, log_odds), _)| *log_odds).sum(),
+            });
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_add_up_whoever_asks_and_hidden_values_change_nothing() {
+        let catalogue = Catalogue::builtin().unwrap();
+        let width = catalogue.features().len();
+        let log_odds: Vec<f64> = (0..width).map(|feature| (feature as f64 * 0.7).sin()).collect();
+        let values: Vec<f32> = (0..width).map(|feature| feature as f32).collect();
+        let sum =
+            |shown: &[FeatureContribution], group: &str| shown.iter().filter(|it| it.group == group).map(|it| it.log_odds).sum::<f64>();
+        let all = features(&catalogue, &log_odds, &values, Right::ALL.into_iter().collect());
+        assert_eq!(all.len(), width);
+        for rights in [vec![], vec![Right::Explain], vec![Right::Explain, Right::Urssaf], vec![Right::Explain, Right::Dgefp, Right::Bdf]] {
+            let rights: Rights = rights.into_iter().collect();
+            let shown = features(&catalogue, &log_odds, &values, rights);
+            for group in catalogue.groups() {
+                assert!((sum(&shown, &group.name) - sum(&all, &group.name)).abs() < 1e-9, "{} {rights:?}", group.name);
+            }
+            let other: Vec<f32> = catalogue
+                .features()
+                .iter()
+                .zip(&values)
+                .map(|(feature, value)| {
+                    let open = rights.has(Right::Explain) && right_of(feature).is_none_or(|right| rights.has(right));
+                    if open { *value } else { -1.0 }
+                })
+                .collect();
+            let key = |shown: Vec<FeatureContribution>| {
+                shown.into_iter().map(|it| (it.feature, it.value.to_bits(), it.log_odds.to_bits())).collect::<Vec<_>>()
+            };
+            assert_eq!(key(features(&catalogue, &log_odds, &other, rights)), key(shown), "{rights:?}");
+        }
+        let none = features(&catalogue, &log_odds, &values, Rights::NONE);
+        assert!(none.iter().all(|it| it.feature == FOLDED.0), "without the right to explanations nothing but groups");
+    }
+}

@@ -1,0 +1,152 @@
+//! What a caller asks of a list and may have of it: the filter, the order, and the rows that are theirs to see.
+
+use api::lists::{RankedListFilter, TerritoryMatch};
+use domain::DepartmentSet;
+use service_kit::auth::{Principal, Right};
+use service_kit::error::{ErrorCode, ServiceError};
+
+use super::facts::Facts;
+use super::filter::{Filter, structured, text};
+use super::order::Order;
+use super::store::List;
+use crate::access::{Company, decide};
+
+/// A checked question of a caller.
+#[derive(Debug, Clone)]
+pub struct Query {
+    principal: Principal,
+    /// Whether any establishment in the territory is enough, or the head office must be there.
+    any_establishment: bool,
+    filter: Filter,
+    order: Order,
+}
+
+impl Query {
+    /// Checks a question: codes and syntax, then the caller's rights to the fields it reads, then the departments it names.
+    pub fn new(principal: Principal, message: Option<RankedListFilter>, filter: &str, order_by: &str) -> Result<Self, ServiceError> {
+        let message = message.unwrap_or_default();
+        let order = Order::parse(order_by)?;
+        let filter = Filter::All(vec![structured::parse(&message)?, text::parse(filter)?]);
+        for right in filter.rights().into_iter().chain(order.right()) {
+            principal.require(right, "a filter or an order on this field")?;
+        }
+        let query =
+            Self { any_establishment: structured::territory(&message)? == TerritoryMatch::AnyEstablishment, principal, filter, order };
+        query.check_departments(structured::departments(&message)?)?;
+        Ok(query)
+    }
+
+    /// The question of the suite itself: all entries, by rank.
+    pub fn everything() -> Self {
+        Self { principal: Principal::local(), any_establishment: false, filter: Filter::everything(), order: Order::default() }
+    }
+
+    fn check_departments(&self, asked: DepartmentSet) -> Result<(), ServiceError> {
+        let outside = asked.without(self.principal.territories);
+        if outside.is_empty() || self.sees_everywhere() {
+            return Ok(());
+        }
+        let codes: Vec<&str> = outside.iter().map(domain::Department::code).collect();
+        let message = format!("outside your territory: {}", codes.join(", "));
+        Err(ServiceError::new(ErrorCode::OutOfTerritory, message).with("departments", codes.join(",")))
+    }
+
+    /// Services ask for companies of the whole country; their rights limit fields, not rows.
+    fn sees_everywhere(&self) -> bool {
+        self.principal.has(Right::ServiceScore)
+    }
+
+    /// Who asks.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Whether the row is one that the caller may see, whatever they ask for.
+    pub fn sees(&self, facts: &Facts) -> bool {
+        if self.sees_everywhere() {
+            return true;
+        }
+        let head_office = || facts.department.into_iter().collect();
+        let departments = if self.any_establishment { facts.departments } else { head_office() };
+        let company = Company { departments, ever_alerted: facts.ever_alerted, followed: false };
+        decide(&self.principal, company, facts.department).rights.has(Right::Score)
+    }
+
+    /// Positions of the entries that the caller sees and asks for, in the order asked for.
+    pub fn rows<'a>(&'a self, list: &'a List) -> impl Iterator<Item = usize> + 'a {
+        let matches = |position: usize| {
+            let facts = &list.facts[position];
+            self.sees(facts) && self.filter.accepts(facts, &list.entries[position], &list.names[position])
+        };
+        list.in_order(self.order).iter().map(|position| *position as usize).filter(move |position| matches(*position))
+    }
+
+    /// Text that two equal questions of equal callers share and two different ones do not.
+    pub fn canonical(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Department;
+
+    use super::super::tests::{alerted, entry, info};
+    use super::*;
+
+    fn agent(departments: &[&str], rights: &[Right]) -> Principal {
+        Principal {
+            subject: "agent".into(),
+            segment: "crp".into(),
+            territories: departments.iter().map(|code| code.parse::<Department>().unwrap()).collect(),
+            rights: rights.iter().copied().collect(),
+        }
+    }
+
+    fn list() -> List {
+        let mut entries = vec![alerted(1, "21", 0.9), alerted(2, "25", 0.8), alerted(3, "75", 0.7), entry(4, "21", 0.1)];
+        entries[2].departments.insert("25".parse().unwrap());
+        entries[0].indicators.social_debt = Some(10.0);
+        super::super::ranking::rank(&mut entries);
+        List::new(info(), entries)
+    }
+
+    fn rows(principal: Principal, message: RankedListFilter) -> Result<Vec<usize>, ErrorCode> {
+        let query = Query::new(principal, Some(message), "", "").map_err(|error| error.code())?;
+        Ok(query.rows(&list()).collect())
+    }
+
+    #[test]
+    fn rows_are_those_of_the_territory_once_alerted() {
+        let any = RankedListFilter { territory_match: TerritoryMatch::AnyEstablishment.into(), ..RankedListFilter::default() };
+        let all = RankedListFilter::default;
+        let score = [Right::Score];
+        assert_eq!(rows(agent(&["21"], &score), all()), Ok(vec![0]), "a company never alerted is closed");
+        assert_eq!(rows(agent(&["25"], &score), all()), Ok(vec![1]));
+        assert_eq!(rows(agent(&["25"], &score), any), Ok(vec![1, 2]), "head office in 75, plant in 25");
+        assert_eq!(rows(agent(&[], &score), all()), Ok(vec![]), "no territory is not the whole country");
+        assert_eq!(rows(Principal::local(), all()), Ok(vec![0, 1, 2, 3]));
+        assert_eq!(rows(agent(&["21"], &[Right::Urssaf]), all()), Ok(vec![]), "rows need the right to scores");
+    }
+
+    #[test]
+    fn a_department_outside_the_territory_is_refused_when_asked_for() {
+        let paris = RankedListFilter { departments: vec!["75".into(), "21".into()], ..RankedListFilter::default() };
+        assert_eq!(rows(agent(&["21"], &[Right::Score]), paris.clone()), Err(ErrorCode::OutOfTerritory));
+        assert_eq!(rows(agent(&[], &[Right::Score, Right::ServiceScore]), paris), Ok(vec![0, 2, 3]));
+    }
+
+    #[test]
+    fn a_filter_or_an_order_needs_the_right_to_its_field() {
+        let ask = |rights: &[Right], filter: &str, order: &str| {
+            Query::new(agent(&["21"], rights), None, filter, order).map(|_| ()).map_err(|error| error.code())
+        };
+        for filter in ["social_debt > 1", "NOT (headcount > 1 OR payment_plan = true)", "social_debt_rising = true"] {
+            assert_eq!(ask(&[Right::Score], filter, ""), Err(ErrorCode::RightMissing), "{filter}");
+            assert_eq!(ask(&[Right::Score, Right::Urssaf], filter, ""), Ok(()));
+        }
+        assert_eq!(ask(&[Right::Score, Right::Urssaf], "short_time_work = true", ""), Err(ErrorCode::RightMissing));
+        assert_eq!(ask(&[Right::Score], "", "social_debt desc"), Err(ErrorCode::RightMissing));
+        assert_eq!(ask(&[Right::Score], "headcount > 1", "headcount desc"), Ok(()));
+    }
+}
