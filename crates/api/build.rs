@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files: Vec<PathBuf> =
         packages.iter().map(|package| root.join(format!("signauxfaibles/{package}/v1/{package}.proto"))).collect();
     files.push(root.join("google/longrunning/operations.proto"));
+    files.push(root.join("inference/inference.proto"));
     println!("cargo:rerun-if-changed={}", root.display());
 
     let descriptors = protox::compile(&files, [&root])?;

@@ -23,6 +23,11 @@ pub mod google {
     }
 }
 
+/// The Open Inference Protocol.
+pub mod inference {
+    tonic::include_proto!("inference");
+}
+
 /// Numbers in JSON documents: NaN, which JSON does not have, is null.
 mod nan_is_null {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

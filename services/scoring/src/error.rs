@@ -45,6 +45,12 @@ pub enum ScoringError {
     /// A text that is not a SIREN.
     #[error("'{0}' is not a SIREN: nine digits are expected")]
     InvalidSiren(String),
+    /// A feature that does not exist.
+    #[error("'{0}' is not a feature: `sf features list` shows them")]
+    UnknownFeature(String),
+    /// A tensor that is not what the model takes.
+    #[error("{0}")]
+    Tensor(String),
     /// Too many companies in one request.
     #[error("{found} companies in one request: {most} at most")]
     TooMany {
@@ -118,7 +124,7 @@ impl From<ScoringError> for ServiceError {
             ScoringError::TooMany { .. } => ErrorCode::TooManyItems,
             ScoringError::ListNotFound(_) => ErrorCode::ListNotFound,
             ScoringError::NoListPublished | ScoringError::NothingToRollBack => ErrorCode::NothingPublished,
-            ScoringError::UnknownFormat(_) => ErrorCode::InvalidArgument,
+            ScoringError::UnknownFormat(_) | ScoringError::UnknownFeature(_) | ScoringError::Tensor(_) => ErrorCode::InvalidArgument,
             ScoringError::Document { .. } => ErrorCode::StorageCorrupt,
             ScoringError::Lake(_) => ErrorCode::StorageUnavailable,
             ScoringError::Online(_) => ErrorCode::OnlineStoreUnavailable,

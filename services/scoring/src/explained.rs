@@ -1,14 +1,48 @@
 //! The contributions of features that a caller may see. Those that they may not are folded into one of their group, so that the
 //! features of a group still add up to it, and nothing of a single one can be worked out.
 
-use api::scoring::FeatureContribution;
+use std::sync::Arc;
+
+use api::scoring::{FeatureContribution, GroupContribution, Score, ScoreExplanation};
 use panel::Catalogue;
 use service_kit::auth::{Right, Rights};
 
 use crate::access::right_of;
+use crate::champion::{Champion, Explanation};
+use crate::error::ScoringError;
+use crate::reasons::shown;
 
 /// Name and label of what is folded.
 const FOLDED: (&str, &str) = ("confidential", "Éléments non communiqués");
+
+/// Explains a vector to a caller with these rights. `describe` makes the score that goes with it.
+pub async fn explain(
+    champion: &Arc<Champion>,
+    values: Vec<f32>,
+    rights: Rights,
+    describe: impl FnOnce(&Explanation) -> Score,
+) -> Result<ScoreExplanation, ScoringError> {
+    let model = champion.clone();
+    let explained = tokio::task::spawn_blocking(move || model.explain(&values).map(|explained| (explained, values)));
+    let (explained, values) = explained.await.map_err(|error| ScoringError::Task(error.to_string()))??;
+    let explanation = explained.into_iter().next().ok_or_else(|| ScoringError::Task("a row was lost".to_owned()))?;
+    let catalogue = champion.catalogue();
+    let groups = catalogue.groups().iter().zip(&explanation.groups).map(|(group, share)| GroupContribution {
+        group: group.name.clone(),
+        label_fr: group.label_fr.clone(),
+        log_odds: share.log_odds,
+        percentage_points: share.points,
+    });
+    Ok(ScoreExplanation {
+        score: Some(describe(&explanation)),
+        base_value: explanation.base,
+        raw_score: explanation.scored.raw,
+        groups: groups.collect(),
+        features: features(catalogue, &explanation.features, &values, rights),
+        reasons: shown(&explanation.reasons, rights).map(|reason| reason.text.clone()).collect(),
+        base_percentage_points: explanation.base_points,
+    })
+}
 
 /// The contributions, in log-odds, of the features of a vector. A group that hides one feature only is folded whole: the
 /// others, taken from its total, would tell the hidden one.

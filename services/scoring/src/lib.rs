@@ -8,6 +8,7 @@ pub mod access;
 pub mod champion;
 pub mod error;
 pub mod explained;
+mod inference;
 pub mod list;
 mod list_service;
 pub mod reasons;
@@ -18,6 +19,7 @@ mod state;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::inference::grpc_inference_service_server::{GrpcInferenceServiceServer, SERVICE_NAME as INFERENCE};
 use api::lists::list_service_server::{ListServiceServer, SERVICE_NAME as LISTS};
 use api::lists::{BuildListRequest, DetectionList};
 use api::scoring::scoring_service_server::{SERVICE_NAME as SCORING, ScoringServiceServer};
@@ -51,7 +53,7 @@ pub struct ScoringProcess;
 
 impl Service for ScoringProcess {
     type Settings = Settings;
-    const NAMES: &'static [&'static str] = &[SCORING, LISTS];
+    const NAMES: &'static [&'static str] = &[SCORING, LISTS, INFERENCE];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
@@ -65,7 +67,9 @@ impl Service for ScoringProcess {
             let state = builder.clone();
             async move { Ok(build(&state, &request, &progress).await?) }
         });
-        routes.add_service(ScoringServiceServer::new(scoring_service::Scoring { state: state.clone() }));
+        let scoring = scoring_service::Scoring { state: state.clone() };
+        routes.add_service(GrpcInferenceServiceServer::new(inference::Inference { scoring: scoring.clone() }));
+        routes.add_service(ScoringServiceServer::new(scoring));
         routes.add_service(ListServiceServer::new(list_service::Lists { state }));
         Ok(())
     }

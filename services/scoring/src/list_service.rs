@@ -7,7 +7,7 @@ use api::google::longrunning::Operation;
 use api::lists::list_service_server::ListService;
 use api::lists::{
     BuildListRequest, DetectionList, DiffListsRequest, DiffListsResponse, ExportListRequest, GetListRequest, GetRankedListRequest,
-    GetRankedListResponse, ListChange, ListEntries, ListListsRequest, ListListsResponse, ListSummary, ProposeCuratedListRequest,
+    GetRankedListResponse, ListEntries, ListListsRequest, ListListsResponse, ListSummary, ProposeCuratedListRequest,
     ProposeCuratedListResponse, PublishListRequest, RollbackListRequest, StreamRankedListRequest, SummarizeRankedListRequest,
 };
 use bytes::Bytes;
@@ -24,15 +24,11 @@ use crate::list::query::Query;
 use crate::list::reply::{self, Mask};
 use crate::list::store::Served;
 use crate::list::summary::summarize;
-use crate::list::view::Reader;
-use crate::list::{curated, diff, export};
-use crate::scoring_service::level;
+use crate::list::{answer, curated, export};
 use crate::state::State;
 
 /// Bytes of a piece of an export.
 const PIECE: usize = 64 * 1024;
-/// Entries of a batch of a stream.
-const BATCH: usize = 500;
 
 /// The service over the stored lists.
 pub struct Lists {
@@ -64,24 +60,14 @@ impl Lists {
             }
             after = Some(page.after_rank);
         }
-        let (mut total_size, mut more, mut entries) = (0, false, Vec::with_capacity(size));
-        let reader = Reader::new(query.principal().rights);
-        let mut last = 0;
-        for position in query.rows(list) {
-            total_size += 1;
-            let entry = &list.entries[position];
-            if let Some(rank) = after {
-                after = after.filter(|_| entry.rank != rank);
-            } else if entries.len() == size {
-                more = true;
-            } else {
-                last = entry.rank;
-                entries.push(reply::entry(&list.info, entry, reader, mask));
-            }
-        }
-        let next = Page { list: batch, generation, after_rank: last };
-        let next_page_token = if more { next.token(&query, seal) } else { String::new() };
-        Ok(GetRankedListResponse { list: Some(self.served(&served).await), entries, next_page_token, total_size })
+        let answer = answer::page(list, &query, mask, size, after);
+        let token = |after_rank| Page { list: batch, generation, after_rank }.token(&query, seal);
+        Ok(GetRankedListResponse {
+            list: Some(self.served(&served).await),
+            entries: answer.entries,
+            next_page_token: answer.next_after.map(token).unwrap_or_default(),
+            total_size: answer.total,
+        })
     }
 
     /// All entries in batches. The list is the one served at the start, whatever is published meanwhile.
@@ -93,15 +79,8 @@ impl Lists {
         let mask = Mask::parse(request.read_mask.as_ref())?;
         let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
         let served = self.state.lists.serve(&request.id).await?;
-        let reader = Reader::new(query.principal().rights);
-        let rows: Vec<usize> = query.rows(&served.list).collect();
         let first = ListEntries { list: Some(self.served(&served).await), entries: Vec::new() };
-        let list = served.list;
-        let batches = (0..rows.len()).step_by(BATCH).map(move |start| {
-            let rows = &rows[start..rows.len().min(start + BATCH)];
-            let entries = rows.iter().map(|row| reply::entry(&list.info, &list.entries[*row], reader, mask)).collect();
-            Ok(ListEntries { list: None, entries })
-        });
+        let batches = answer::batches(served.list, &query, mask).map(|entries| Ok(ListEntries { list: None, entries }));
         Ok(stream::iter(std::iter::once(Ok(first)).chain(batches)).boxed())
     }
 
@@ -114,28 +93,15 @@ impl Lists {
     async fn diff(&self, principal: Principal, request: DiffListsRequest) -> Result<DiffListsResponse, ScoringError> {
         let query = Query::new(principal, request.structured_filter, "", "")?;
         let (from, to) = (self.state.lists.serve(&request.from_id).await?.list, self.state.lists.serve(&request.to_id).await?.list);
-        let changes = diff::diff(&from, &to, &query).into_iter().map(|(change, entry, was, is)| ListChange {
-            siren: entry.siren.to_string(),
-            name: entry.name.clone(),
-            department: reply::code(entry.department),
-            change: change.name().to_owned(),
-            from_level: level(was).into(),
-            to_level: level(is).into(),
-        });
-        Ok(DiffListsResponse { changes: changes.collect(), model_changed: from.info.model_id != to.info.model_id })
+        Ok(DiffListsResponse { changes: answer::changes(&from, &to, &query), model_changed: from.info.model_id != to.info.model_id })
     }
 
     async fn propose(&self, principal: Principal, request: ProposeCuratedListRequest) -> Result<ProposeCuratedListResponse, ScoringError> {
         let query = Query::new(principal, request.structured_filter, "", "")?;
-        // Whether a payment plan runs is part of the rule: without the right to it the proposal would tell.
-        query.principal().require(service_kit::auth::Right::Urssaf, "a proposal")?;
         let served = self.state.lists.serve(&request.id).await?;
         let given = |value: u32, default: u32| if value == 0 { default } else { value };
         let (cap, age) = (given(request.per_department, curated::CAP), given(request.least_age_years, curated::LEAST_AGE));
-        let proposal = curated::propose(&served.list, &query, cap, age);
-        let (reader, mask) = (Reader::new(query.principal().rights), Mask::parse(None)?);
-        let entry = |row: &usize| reply::entry(&served.list.info, &served.list.entries[*row], reader, mask);
-        let entries = proposal.rows.iter().map(entry).collect();
+        let (entries, proposal) = answer::proposal(&served.list, &query, cap, age)?;
         Ok(ProposeCuratedListResponse { list: Some(self.served(&served).await), entries, cuts: reply::cuts(&proposal) })
     }
 

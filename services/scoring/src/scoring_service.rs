@@ -5,26 +5,30 @@ use std::sync::Arc;
 use api::common::AlertLevel as ApiLevel;
 use api::scoring::scoring_service_server::ScoringService;
 use api::scoring::{
-    BatchScoreCompaniesRequest, BatchScoreCompaniesResponse, ExplainScoreRequest, GroupContribution, ItemError, Score, ScoreCompanyRequest,
-    ScoreCompanyResponse, ScoreExplanation, ScoreResult, score_result,
+    BatchScoreCompaniesRequest, BatchScoreCompaniesResponse, ExplainScoreRequest, ExplainWhatIfRequest, HistoricScore, ItemError,
+    ListScoreHistoryRequest, ListScoreHistoryResponse, Score, ScoreCompanyRequest, ScoreCompanyResponse, ScoreExplanation, ScoreResult,
+    StreamScoresRequest, score_result,
 };
 use domain::{AlertLevel, Siren};
+use futures::stream::{BoxStream, StreamExt};
 use online_store::VectorBlob;
 use panel::risk::RiskStatus;
 use service_kit::auth::{Principal, Rights};
 use service_kit::error::ServiceError;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use crate::champion::{Champion, Scored};
+use crate::champion::{Champion, Explanation, Scored};
 use crate::error::ScoringError;
 use crate::explained;
-use crate::reasons::shown;
 use crate::state::State;
 
 /// Companies in one request, at most.
 const MOST: usize = 1_000;
+/// Companies of a stream that are looked up at a time.
+const IN_FLIGHT: usize = 32;
 
 /// The service over the loaded champion and the online vectors.
+#[derive(Clone)]
 pub struct Scoring {
     /// Shared with the list service.
     pub state: Arc<State>,
@@ -70,26 +74,54 @@ impl Scoring {
     async fn explain(&self, siren: &str, rights: Rights) -> Result<ScoreExplanation, ScoringError> {
         let (champion, siren) = (self.state.champion().await?, parse(siren)?);
         let vector = self.vectors(&champion, &[siren]).await?.pop().flatten().ok_or(ScoringError::UnknownCompany(siren))?;
-        let (model, values) = (champion.clone(), vector.blob.values.clone());
-        let explained = tokio::task::spawn_blocking(move || model.explain(&values));
-        let explained = explained.await.map_err(|error| ScoringError::Task(error.to_string()))??;
-        let explanation = explained.into_iter().next().ok_or(ScoringError::UnknownCompany(siren))?;
-        let catalogue = champion.catalogue();
-        let groups = catalogue.groups().iter().zip(&explanation.groups).map(|(group, share)| GroupContribution {
-            group: group.name.clone(),
-            label_fr: group.label_fr.clone(),
-            log_odds: share.log_odds,
-            percentage_points: share.points,
-        });
-        Ok(ScoreExplanation {
-            score: Some(score(&champion, siren, &vector, explanation.scored)),
-            base_value: explanation.base,
-            raw_score: explanation.scored.raw,
-            groups: groups.collect(),
-            features: explained::features(catalogue, &explanation.features, &vector.blob.values, rights),
-            reasons: shown(&explanation.reasons, rights).map(|reason| reason.text.clone()).collect(),
-            base_percentage_points: explanation.base_points,
-        })
+        let described = |explanation: &Explanation| score(&champion, siren, &vector, explanation.scored);
+        explained::explain(&champion, vector.blob.values.clone(), rights, described).await
+    }
+
+    /// A company that is not at risk gets a probability too: the caller supposes what it is.
+    async fn what_if(&self, request: ExplainWhatIfRequest, rights: Rights) -> Result<ScoreExplanation, ScoringError> {
+        let champion = self.state.champion().await?;
+        let (mut values, mut described) = (vec![f32::NAN; champion.catalogue().features().len()], Score::default());
+        if !request.siren.is_empty() {
+            let siren = parse(&request.siren)?;
+            let vector = self.vectors(&champion, &[siren]).await?.pop().flatten().ok_or(ScoringError::UnknownCompany(siren))?;
+            values.clone_from(&vector.blob.values);
+            described = score(&champion, siren, &vector, champion.unknown());
+        }
+        for (name, value) in &request.features {
+            let position = champion.catalogue().index_of(name).ok_or_else(|| ScoringError::UnknownFeature(name.clone()))?;
+            values[position] = *value as f32;
+        }
+        let described =
+            |explanation: &Explanation| Score { out_of_scope_reason: String::new(), ..with(described, &champion, explanation.scored) };
+        explained::explain(&champion, values, rights, described).await
+    }
+
+    async fn history(&self, siren: &str) -> Result<Vec<HistoricScore>, ScoringError> {
+        let siren = parse(siren)?;
+        let mut scores = Vec::new();
+        for info in self.state.lists.all().await? {
+            let list = self.state.lists.serve(&info.batch.to_string()).await?.list;
+            scores.extend(list.find(siren).map(|entry| HistoricScore {
+                list_id: info.batch.to_string(),
+                label_fr: info.label_fr(),
+                model_id: info.model_id.clone(),
+                probability: entry.probability,
+                alert_level: level(entry.level).into(),
+                rank: entry.rank,
+            }));
+        }
+        Ok(scores)
+    }
+
+    /// Scores of these companies, each of which must have a vector.
+    pub async fn known(&self, champion: &Champion, sirens: &[String]) -> Result<Vec<Scored>, ScoringError> {
+        let sirens: Vec<Siren> = sirens.iter().map(|siren| parse(siren)).collect::<Result<_, _>>()?;
+        let mut values = Vec::new();
+        for (siren, vector) in sirens.iter().zip(self.vectors(champion, &sirens).await?) {
+            values.extend(vector.ok_or(ScoringError::UnknownCompany(*siren))?.blob.values);
+        }
+        champion.score(&values)
     }
 
     async fn batch(&self, asked: Vec<String>) -> Result<Vec<ScoreResult>, ScoringError> {
@@ -108,22 +140,22 @@ impl Scoring {
                 let vector = vectors.next().flatten().ok_or(ScoringError::UnknownCompany(siren))?;
                 scores.next().map(|scored| score(&champion, siren, &vector, scored)).ok_or(ScoringError::UnknownCompany(siren))
             });
-            ScoreResult {
-                siren: text,
-                result: Some(match result {
-                    Ok(score) => score_result::Result::Score(score),
-                    Err(error) => {
-                        let error = ServiceError::from(error);
-                        score_result::Result::Error(ItemError {
-                            code: error.code().as_str().to_owned(),
-                            message: error.message().to_owned(),
-                        })
-                    }
-                }),
-            }
+            result_of(text, result)
         });
         Ok(results.collect())
     }
+}
+
+/// A score, or the error of this company alone.
+fn result_of(siren: String, result: Result<Score, ScoringError>) -> ScoreResult {
+    let result = match result {
+        Ok(score) => score_result::Result::Score(score),
+        Err(error) => {
+            let error = ServiceError::from(error);
+            score_result::Result::Error(ItemError { code: error.code().as_str().to_owned(), message: error.message().to_owned() })
+        }
+    };
+    ScoreResult { siren, result: Some(result) }
 }
 
 fn parse(siren: &str) -> Result<Siren, ScoringError> {
@@ -132,23 +164,36 @@ fn parse(siren: &str) -> Result<Siren, ScoringError> {
 
 /// A score, or out of scope with its reason: a company that is not at risk has a vector but no level.
 fn score(champion: &Champion, siren: Siren, vector: &Vector, scored: Scored) -> Score {
-    let (moderate, high) = champion.thresholds();
     let at_risk = vector.blob.status == RiskStatus::AtRisk as u8;
-    let reason = if at_risk { "" } else { RiskStatus::from_number(vector.blob.status).map_or("unknown", RiskStatus::code) };
-    Score {
+    let described = Score {
         siren: siren.to_string(),
-        probability: if at_risk { scored.probability } else { 0.0 },
-        alert_level: if at_risk { level(scored.level) } else { ApiLevel::OutOfScope }.into(),
-        moderate_threshold: moderate,
-        high_threshold: high,
-        model_id: champion.id().to_owned(),
         month: vector.blob.month.to_string(),
         batch: vector.blob.batch.to_string(),
         stale: vector.stale,
-        out_of_scope_reason: reason.to_owned(),
-        probability_low: if at_risk { scored.interval.0 } else { 0.0 },
-        probability_high: if at_risk { scored.interval.1 } else { 0.0 },
-        too_little_data: at_risk && scored.too_little_data(),
+        ..Score::default()
+    };
+    if at_risk {
+        return with(described, champion, scored);
+    }
+    let reason = RiskStatus::from_number(vector.blob.status).map_or("unknown", RiskStatus::code);
+    let outside = Score { out_of_scope_reason: reason.to_owned(), ..with(described, champion, scored) };
+    let (probability, probability_low, probability_high) = (0.0, 0.0, 0.0);
+    Score { alert_level: ApiLevel::OutOfScope.into(), probability, probability_low, probability_high, too_little_data: false, ..outside }
+}
+
+/// What a model says, in a description of the company.
+fn with(described: Score, champion: &Champion, scored: Scored) -> Score {
+    let (moderate, high) = champion.thresholds();
+    Score {
+        probability: scored.probability,
+        alert_level: level(scored.level).into(),
+        moderate_threshold: moderate,
+        high_threshold: high,
+        model_id: champion.id().to_owned(),
+        probability_low: scored.interval.0,
+        probability_high: scored.interval.1,
+        too_little_data: scored.too_little_data(),
+        ..described
     }
 }
 
@@ -183,5 +228,30 @@ impl ScoringService for Scoring {
     async fn explain_score(&self, request: Request<ExplainScoreRequest>) -> Result<Response<ScoreExplanation>, Status> {
         let rights = Principal::of(&request)?.rights;
         Ok(Response::new(self.explain(&request.into_inner().siren, rights).await.map_err(status)?))
+    }
+
+    type StreamScoresStream = BoxStream<'static, Result<ScoreResult, Status>>;
+
+    async fn stream_scores(&self, request: Request<Streaming<StreamScoresRequest>>) -> Result<Response<Self::StreamScoresStream>, Status> {
+        let scoring = self.clone();
+        let answers = request.into_inner().map(move |asked| {
+            let scoring = scoring.clone();
+            async move {
+                let siren = asked?.siren;
+                let result = scoring.score(&siren).await;
+                Ok(result_of(siren, result))
+            }
+        });
+        Ok(Response::new(answers.buffered(IN_FLIGHT).boxed()))
+    }
+
+    async fn explain_what_if(&self, request: Request<ExplainWhatIfRequest>) -> Result<Response<ScoreExplanation>, Status> {
+        let rights = Principal::of(&request)?.rights;
+        Ok(Response::new(self.what_if(request.into_inner(), rights).await.map_err(status)?))
+    }
+
+    async fn list_score_history(&self, request: Request<ListScoreHistoryRequest>) -> Result<Response<ListScoreHistoryResponse>, Status> {
+        let scores = self.history(&request.into_inner().siren).await.map_err(status)?;
+        Ok(Response::new(ListScoreHistoryResponse { scores }))
     }
 }

@@ -1,5 +1,6 @@
 //! Ranked lists: their content, order, filters, pages, differences and exports. Pure, except [`store`] and [`build`].
 
+pub mod answer;
 pub mod build;
 pub mod codec;
 pub mod curated;
@@ -16,6 +17,9 @@ pub mod reply;
 pub mod store;
 pub mod summary;
 pub mod view;
+
+#[cfg(test)]
+mod leaks;
 
 #[cfg(test)]
 pub(crate) mod tests {

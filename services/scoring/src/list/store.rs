@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use domain::BatchKey;
+use domain::{BatchKey, Siren};
 use lake::{Lake, LakeError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub struct List {
     pub names: Vec<Box<str>>,
     /// Positions in each order that was asked for.
     orders: [OnceLock<Vec<u32>>; Order::COUNT],
+    /// Positions by SIREN, once one was looked for.
+    by_siren: OnceLock<Vec<u32>>,
 }
 
 impl List {
@@ -39,7 +41,18 @@ impl List {
     pub fn new(info: ListInfo, entries: Vec<Entry>) -> Self {
         let facts = entries.iter().map(|entry| Facts::of(entry, info.batch)).collect();
         let names = entries.iter().map(|entry| folded(&entry.name).into()).collect();
-        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()) }
+        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()), by_siren: OnceLock::new() }
+    }
+
+    /// The entry of a company, if it is on the list.
+    pub fn find(&self, siren: Siren) -> Option<&Entry> {
+        let by_siren = self.by_siren.get_or_init(|| {
+            let mut positions: Vec<u32> = (0..self.entries.len() as u32).collect();
+            positions.sort_unstable_by_key(|position| self.entries[*position as usize].siren);
+            positions
+        });
+        let found = by_siren.binary_search_by_key(&siren, |position| self.entries[*position as usize].siren).ok()?;
+        self.entries.get(by_siren[found] as usize)
     }
 
     /// Positions of the entries in an order; sorted once.

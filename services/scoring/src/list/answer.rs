@@ -1,0 +1,82 @@
+//! What is answered to a question about a list. Pure: of the list, the question and the rights of who asks.
+
+use std::sync::Arc;
+
+use api::lists::{ListChange, ListEntry};
+use service_kit::auth::Right;
+use service_kit::error::ServiceError;
+
+use super::curated::{self, Proposal};
+use super::diff;
+use super::query::Query;
+use super::reply::{self, Mask};
+use super::store::List;
+use super::view::Reader;
+use crate::scoring_service::level;
+
+/// Entries of a batch of a stream.
+const BATCH: usize = 500;
+
+/// A page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Its entries.
+    pub entries: Vec<ListEntry>,
+    /// Entries on all pages.
+    pub total: u64,
+    /// Rank of the last entry of the page, if another one follows.
+    pub next_after: Option<u32>,
+}
+
+/// The page of `size` entries after the one of a rank.
+pub fn page(list: &List, query: &Query, mask: Mask, size: usize, mut after: Option<u32>) -> Answer {
+    let reader = Reader::new(query.principal().rights);
+    let mut answer = Answer { entries: Vec::with_capacity(size), total: 0, next_after: None };
+    let mut last = 0;
+    for position in query.rows(list) {
+        answer.total += 1;
+        let rank = list.facts[position].rank;
+        if after.is_some() {
+            after = after.filter(|after| *after != rank);
+        } else if answer.entries.len() == size {
+            answer.next_after = Some(last);
+        } else {
+            last = rank;
+            answer.entries.push(reply::entry(&list.info, &list.entries[position], reader, mask));
+        }
+    }
+    answer
+}
+
+/// All entries, a batch at a time.
+pub fn batches(list: Arc<List>, query: &Query, mask: Mask) -> impl Iterator<Item = Vec<ListEntry>> + use<> {
+    let reader = Reader::new(query.principal().rights);
+    let rows: Vec<usize> = query.rows(&list).collect();
+    (0..rows.len()).step_by(BATCH).map(move |start| {
+        let rows = &rows[start..rows.len().min(start + BATCH)];
+        rows.iter().map(|row| reply::entry(&list.info, &list.entries[*row], reader, mask)).collect()
+    })
+}
+
+/// How a list differs from an earlier one.
+pub fn changes(from: &List, to: &List, query: &Query) -> Vec<ListChange> {
+    let changes = diff::diff(from, to, query).into_iter().map(|(change, entry, was, is)| ListChange {
+        siren: entry.siren.to_string(),
+        name: entry.name.clone(),
+        department: reply::code(entry.department),
+        change: change.name().to_owned(),
+        from_level: level(was).into(),
+        to_level: level(is).into(),
+    });
+    changes.collect()
+}
+
+/// A curated list, with what it leaves out. Whether a payment plan runs is part of its rule: without the right to that, it would
+/// tell.
+pub fn proposal(list: &List, query: &Query, cap: u32, least_age: u32) -> Result<(Vec<ListEntry>, Proposal), ServiceError> {
+    query.principal().require(Right::Urssaf, "a proposal")?;
+    let proposal = curated::propose(list, query, cap, least_age);
+    let (reader, mask) = (Reader::new(query.principal().rights), Mask::parse(None)?);
+    let entries = proposal.rows.iter().map(|row| reply::entry(&list.info, &list.entries[*row], reader, mask)).collect();
+    Ok((entries, proposal))
+}
