@@ -25,6 +25,7 @@ helm lint --strict --quiet "$CHART"
 validate <(render "$CHART/values.yaml")
 refuses services.scorin.replicas=2
 refuses monthlyRun.enabled=true
+refuses auth.issuer=https://id.example
 for example in "$CHART"/examples/*/; do
     rendered=${example}rendered.yaml
     if [ "$mode" = render ]; then

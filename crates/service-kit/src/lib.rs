@@ -10,6 +10,7 @@ pub mod operations;
 pub mod process;
 pub mod server;
 pub mod telemetry;
+pub mod token;
 
 use lake::Lake;
 

@@ -90,9 +90,6 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
     }
     telemetry::init(&config.telemetry)?;
     let lake = Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() })?;
-    if config.auth.is_none() {
-        tracing::warn!("no identity provider is configured ([auth]): every caller may do everything");
-    }
     let auth = Authenticator::new(config.auth.as_ref())?;
     let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone(), auth };
     let mut routes = RoutesBuilder::default();

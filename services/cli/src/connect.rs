@@ -14,28 +14,28 @@ use service_kit::error::ServiceError;
 use service_kit::operations::Jobs;
 use service_kit::process::{self, OPERATIONS, Service};
 use tonic::service::{Routes, RoutesBuilder};
-use tonic::transport::Channel;
 
 use crate::config::Configuration;
 use crate::servers::Servers;
+use service_kit::token::{Link, Token};
 
 /// Clients of all services.
 #[derive(Clone)]
 pub struct Clients {
     /// Ingestion.
-    pub ingestion: Channel,
+    pub ingestion: Link,
     /// Feature store.
-    pub features: Channel,
+    pub features: Link,
     /// Training.
-    pub training: Channel,
+    pub training: Link,
     /// Scoring and lists.
-    pub scoring: Channel,
+    pub scoring: Link,
 }
 
 macro_rules! client {
     ($($(#[doc = $doc:literal])* $name:ident: $channel:ident => $client:ident;)*) => {$(
         $(#[doc = $doc])*
-        pub fn $name(&self) -> $client<Channel> {
+        pub fn $name(&self) -> $client<Link> {
             $client::new(self.$channel.clone()).max_decoding_message_size(MAX_MESSAGE)
         }
     )*};
@@ -56,23 +56,25 @@ impl Clients {
     }
 
     /// Operations of the service behind a channel.
-    pub fn operations(channel: &Channel) -> OperationsClient<Channel> {
+    pub fn operations(channel: &Link) -> OperationsClient<Link> {
         OperationsClient::new(channel.clone())
     }
 
     /// Starts all services in this process.
     pub async fn embedded(config: &Configuration) -> Result<Self, ServiceError> {
-        let channel = channel::in_memory(routes(config).await?.0);
+        let channel = Token::None.on(channel::in_memory(routes(config).await?.0));
         Ok(Self { ingestion: channel.clone(), features: channel.clone(), training: channel.clone(), scoring: channel })
     }
 
     /// Clients of running services. Connects when first used.
     pub fn remote(servers: &Servers) -> Result<Self, ServiceError> {
+        let token = Token::from_environment();
+        let link = |url: &str| Ok::<_, ServiceError>(token.clone().on(channel::connect(url)?));
         Ok(Self {
-            ingestion: channel::connect(&servers.ingestion)?,
-            features: channel::connect(&servers.features)?,
-            training: channel::connect(&servers.training)?,
-            scoring: channel::connect(&servers.scoring)?,
+            ingestion: link(&servers.ingestion)?,
+            features: link(&servers.features)?,
+            training: link(&servers.training)?,
+            scoring: link(&servers.scoring)?,
         })
     }
 }

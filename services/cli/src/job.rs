@@ -8,12 +8,12 @@ use api::google::longrunning::{CancelOperationRequest, GetOperationRequest, Oper
 use prost::Message;
 use service_kit::error::{ErrorCode, ServiceError};
 use tokio::time::{sleep, timeout};
-use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::connect::Clients;
 use crate::failure::Failure;
 use crate::progress::Progress;
+use service_kit::token::Link;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(150);
@@ -28,15 +28,15 @@ const CANCELLED_WITHIN: Duration = Duration::from_secs(15);
 
 /// The operation that the command waits for, if any.
 #[derive(Default)]
-pub struct Waiting(Mutex<Option<(Channel, String)>>);
+pub struct Waiting(Mutex<Option<(Link, String)>>);
 
 impl Waiting {
-    fn set(&self, operation: Option<(Channel, String)>) {
+    fn set(&self, operation: Option<(Link, String)>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = operation;
     }
 
     /// What is waited for.
-    pub fn get(&self) -> Option<(Channel, String)> {
+    pub fn get(&self) -> Option<(Link, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -75,7 +75,7 @@ pub fn passing(status: &Status) -> bool {
 
 /// Starts a job, waits until it ends, and gives its response. The same request joins a job that runs already, so that
 /// starting again after a lost answer is safe.
-pub async fn run<Res, F, Fut>(channel: &Channel, waiting: &Waiting, quiet: bool, call: F) -> Result<Res, Failure>
+pub async fn run<Res, F, Fut>(channel: &Link, waiting: &Waiting, quiet: bool, call: F) -> Result<Res, Failure>
 where
     Res: Message + Default,
     F: FnMut() -> Fut,
@@ -103,7 +103,7 @@ where
     }
 }
 
-async fn end(channel: &Channel, started: Operation, quiet: bool) -> Result<Operation, Failure> {
+async fn end(channel: &Link, started: Operation, quiet: bool) -> Result<Operation, Failure> {
     let progress = Progress::new(quiet);
     let name = started.name.clone();
     let mut operation = started;
@@ -146,7 +146,7 @@ fn response<Res: Message + Default>(operation: Operation) -> Result<Res, Failure
 }
 
 /// Asks an operation to stop and waits until it has; says whether it did.
-pub async fn cancel(channel: &Channel, name: &str) -> bool {
+pub async fn cancel(channel: &Link, name: &str) -> bool {
     let stop = async {
         let mut client = Clients::operations(channel);
         client.cancel_operation(CancelOperationRequest { name: name.to_owned() }).await?;

@@ -8,8 +8,8 @@ use api::training::training_service_client::TrainingServiceClient;
 use api::training::{JoinTrainingRequest, JoinTrainingResponse};
 use lake::Lake;
 use panel::Catalogue;
+use service_kit::token::Link;
 use tonic::Code;
-use tonic::transport::Channel;
 
 use crate::Settings;
 use crate::crew::{self, Place};
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// What a worker works with.
 pub struct Worker<'a> {
     /// The service whose trainings it helps.
-    pub client: TrainingServiceClient<Channel>,
+    pub client: TrainingServiceClient<Link>,
     /// Where the tables are: the same as that service's.
     pub lake: &'a Lake,
     /// The features.

@@ -3,6 +3,7 @@
 //! Modules under `e2e` start real servers and are run by `make e2e`; the others need nothing and are part of `make test`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod access;
 mod bad_input;
 mod batches;
 mod deliveries;

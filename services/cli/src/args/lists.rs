@@ -23,7 +23,7 @@ pub struct Score {
 }
 
 /// Which entries of a list.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Selection {
     /// Departments of the head office.
     #[arg(long, value_delimiter = ',')]
@@ -34,6 +34,18 @@ pub struct Selection {
     /// Levels: none, moderate, high.
     #[arg(long, value_delimiter = ',')]
     pub level: Vec<AlertLevel>,
+    /// Companies with any establishment in these departments or regions, not only the head office.
+    #[arg(long)]
+    pub any_establishment: bool,
+    /// Companies alerted for the first time.
+    #[arg(long)]
+    pub first_alerts: bool,
+    /// Part of a name, or beginning of a SIREN.
+    #[arg(long, default_value = "")]
+    pub query: String,
+    /// Conditions, as in 'headcount >= 50 AND NOT payment_plan = true' (docs/lists.md).
+    #[arg(long, default_value = "")]
+    pub filter: String,
 }
 
 /// Verbs of `lists`.
@@ -48,9 +60,34 @@ pub enum Lists {
         /// Which entries.
         #[command(flatten)]
         selection: Selection,
+        /// Order: rank, name, headcount, turnover or social_debt, each with ' desc' for the other way.
+        #[arg(long, default_value = "")]
+        order_by: String,
         /// Entries shown at most.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
+    },
+    /// How many companies of a list, by level, department and sector.
+    Summary {
+        /// Identifier, or latest.
+        id: String,
+        /// Which entries.
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// A short list to start from: first alerts without payment plan, old enough, so many a department.
+    Propose {
+        /// Identifier, or latest.
+        id: String,
+        /// Which entries.
+        #[command(flatten)]
+        selection: Selection,
+        /// Companies of a department, at most.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        per_department: u32,
+        /// Youngest age, years.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+        least_age: u32,
     },
     /// What changed from a list to another.
     Diff {
@@ -66,6 +103,9 @@ pub enum Lists {
         /// File, .csv, .xlsx or .parquet.
         #[arg(long)]
         out: PathBuf,
+        /// Which columns: full, or codefi for the 24 that agents know.
+        #[arg(long, default_value = "full")]
+        columns: String,
         /// Which entries.
         #[command(flatten)]
         selection: Selection,
@@ -141,6 +181,8 @@ pub enum LoadTarget {
     Features,
     /// Scores.
     Scores,
+    /// Pages of the published list: 50 entries of a department.
+    Lists,
 }
 
 /// A rate that a clock can keep.

@@ -1,8 +1,9 @@
 //! `sf lists`: ranked lists for agents, in French.
 
 use api::lists::{
-    DetectionList, DiffListsRequest, ExportListRequest, GetRankedListRequest, ListEntry, ListListsRequest, PublishListRequest,
-    RankedListFilter, RollbackListRequest,
+    DetectionList, DiffListsRequest, ExportListRequest, GetRankedListRequest, LevelCounts, ListEntry, ListListsRequest, ListSummary,
+    ProposeCuratedListRequest, ProposeCuratedListResponse, PublishListRequest, RankedListFilter, RollbackListRequest,
+    SummarizeRankedListRequest, SummaryPart, TerritoryMatch,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +24,16 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
             let lists = client.list_lists(ListListsRequest::default()).await?.into_inner().lists;
             described(&lists).print(session.format)
         }
-        Lists::Show { id, selection, limit } => show(session, &id, &selection, limit).await,
+        Lists::Show { id, selection, order_by, limit } => show(session, &id, &selection, &order_by, limit).await,
+        Lists::Summary { id, selection } => {
+            let request = SummarizeRankedListRequest { id, structured_filter: Some(filter(&selection)), filter: selection.filter.clone() };
+            summary(&client.summarize_ranked_list(request).await?.into_inner()).print(session.format)
+        }
+        Lists::Propose { id, selection, per_department, least_age } => {
+            let structured_filter = Some(filter(&selection));
+            let request = ProposeCuratedListRequest { id, structured_filter, per_department, least_age_years: least_age };
+            proposal(&client.propose_curated_list(request).await?.into_inner()).print(session.format)
+        }
         Lists::Diff { from, to } => {
             let diff = client.diff_lists(DiffListsRequest { from_id: from, to_id: to, structured_filter: None }).await?.into_inner();
             let rows = diff.changes.iter().map(|change| {
@@ -44,15 +54,14 @@ pub async fn lists(session: &Session, verb: Lists) -> Result<(), Failure> {
             }
             output.print(session.format)
         }
-        Lists::Export { id, out, selection } => {
+        Lists::Export { id, out, columns, selection } => {
             let format = out.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
             if !["csv", "xlsx", "parquet"].contains(&format.as_str()) {
                 return Err(Failure::usage(format!("{}: the file must end in .csv, .xlsx or .parquet", out.display())));
             }
-            let chunks = client
-                .export_list(ExportListRequest { id, format, structured_filter: Some(filter(&selection)), ..ExportListRequest::default() })
-                .await?
-                .into_inner();
+            let structured_filter = Some(filter(&selection));
+            let request = ExportListRequest { id, format, structured_filter, filter: selection.filter, order_by: String::new(), columns };
+            let chunks = client.export_list(request).await?.into_inner();
             let size = save(chunks, &out).await?;
             Output::new(&["file", "#bytes"], vec![vec![out.display().to_string(), count(size)]], json!({ "file": out, "bytes": size }))
                 .print(session.format)
@@ -103,12 +112,15 @@ fn filter(selection: &Selection) -> RankedListFilter {
         departments: selection.department.iter().map(ToString::to_string).collect(),
         regions: selection.region.iter().map(ToString::to_string).collect(),
         alert_levels: selection.level.iter().map(|wanted| level(wanted).into()).collect(),
+        first_alerts_only: selection.first_alerts,
+        territory_match: if selection.any_establishment { TerritoryMatch::AnyEstablishment } else { TerritoryMatch::HeadOffice }.into(),
+        query: selection.query.clone(),
         ..RankedListFilter::default()
     }
 }
 
 /// The first entries of a list.
-pub async fn show(session: &Session, id: &str, selection: &Selection, limit: u32) -> Result<(), Failure> {
+pub async fn show(session: &Session, id: &str, selection: &Selection, order_by: &str, limit: u32) -> Result<(), Failure> {
     let mut client = session.clients.lists();
     let mut entries: Vec<ListEntry> = Vec::new();
     let (mut token, mut described, mut total) = (String::new(), DetectionList::default(), 0);
@@ -122,8 +134,9 @@ pub async fn show(session: &Session, id: &str, selection: &Selection, limit: u32
             structured_filter: Some(filter(selection)),
             page_size,
             page_token: token,
+            filter: selection.filter.clone(),
+            order_by: order_by.to_owned(),
             read_mask: Some(prost_types::FieldMask { paths: vec!["*".to_owned()] }),
-            ..GetRankedListRequest::default()
         };
         let page = client.get_ranked_list(request).await?.into_inner();
         entries.extend(page.entries);
@@ -162,6 +175,48 @@ pub async fn show(session: &Session, id: &str, selection: &Selection, limit: u32
     output.note("Un score n'est pas une décision. Sur des données inventées il ne prouve que la mécanique.").print(session.format)
 }
 
+/// Counts of a list.
+fn summary(summary: &ListSummary) -> Output {
+    let counts = |counts: Option<&LevelCounts>| counts.copied().unwrap_or_default();
+    let row = |part: &str, label: &str, counts: LevelCounts| {
+        let figures = [counts.companies, counts.high, counts.moderate, counts.first_alerts].map(count);
+        [vec![part.to_owned(), label.to_owned()], figures.to_vec()].concat()
+    };
+    let parts = |kind: &'static str, parts: &[SummaryPart]| {
+        let rows = parts.iter().map(move |part| row(kind, &format!("{} {}", part.code, part.label_fr), counts(part.counts.as_ref())));
+        rows.collect::<Vec<_>>()
+    };
+    let total = counts(summary.total.as_ref());
+    let rows = [vec![row("toutes", "", total)], parts("département", &summary.departments), parts("secteur", &summary.naf_sections)];
+    let figures = |counts: LevelCounts| json!({ "companies": counts.companies, "high": counts.high, "moderate": counts.moderate, "first_alerts": counts.first_alerts });
+    let document = |parts: &[SummaryPart]| {
+        parts
+            .iter()
+            .map(|part| json!({ "code": part.code, "label": part.label_fr, "counts": figures(counts(part.counts.as_ref())) }))
+            .collect::<Vec<_>>()
+    };
+    let json = json!({
+        "list": summary.list, "total": figures(total), "departments": document(&summary.departments),
+        "naf_sections": document(&summary.naf_sections),
+    });
+    Output::new(&["par", "quoi", "#entreprises", "#risque élevé", "#risque modéré", "#1re alerte"], rows.concat(), json)
+}
+
+/// A proposal, and where it stops.
+fn proposal(proposal: &ProposeCuratedListResponse) -> Output {
+    let rows = proposal.entries.iter().map(|entry| {
+        let ranks = [entry.rank.to_string(), entry.department_rank.to_string()];
+        [ranks.to_vec(), vec![entry.siren.clone(), entry.name.clone(), entry.department.clone(), level_fr(entry.alert_level, "")]].concat()
+    });
+    let cuts = proposal.cuts.iter().map(|cut| json!({ "department": cut.department, "left_out": cut.left_out }));
+    let json = json!({
+        "list": proposal.list, "entries": proposal.entries.iter().map(document).collect::<Vec<_>>(), "cuts": cuts.collect::<Vec<_>>(),
+    });
+    let output = Output::new(&["#rang", "#rang dép.", "siren", "raison sociale", "dép.", "niveau"], rows.collect(), json);
+    let cut = |cut: &api::lists::CuratedCut| format!("Département {} : {} entreprises de plus.", cut.department, count(cut.left_out));
+    proposal.cuts.iter().map(cut).fold(output, Output::note)
+}
+
 fn document(entry: &ListEntry) -> Value {
     let first = entry.first_alert.clone().unwrap_or_default();
     let indicators = entry.indicators.clone().unwrap_or_default();
@@ -180,7 +235,9 @@ fn document(entry: &ListEntry) -> Value {
         "groups": groups.collect::<Vec<_>>(), "reasons": entry.reasons,
         "indicators": {
             "headcount": indicators.headcount, "social_debt": indicators.social_debt, "short_time_hours": indicators.short_time_hours,
-            "payment_plan": indicators.payment_plan,
+            "payment_plan": indicators.payment_plan, "social_debt_rising": indicators.social_debt_rising, "turnover": indicators.turnover,
         },
+        "siret": entry.siret, "departments": entry.departments, "commune": entry.commune, "legal_category": entry.legal_category,
+        "withheld": entry.withheld,
     })
 }

@@ -9,20 +9,22 @@ use std::time::{Duration, Instant};
 use api::features::BatchGetFeaturesRequest;
 use api::features::feature_service_client::FeatureServiceClient;
 use api::ingestion::{ListBatchesRequest, StreamPerimeterRequest};
+use api::lists::list_service_client::ListServiceClient;
+use api::lists::{GetRankedListRequest, RankedListFilter};
 use api::scoring::scoring_service_client::ScoringServiceClient;
 use api::scoring::{BatchScoreCompaniesRequest, ScoreCompanyRequest, score_result};
-use domain::BatchKey;
+use domain::{BatchKey, Department};
 use serde_json::json;
 use service_kit::error::{ErrorCode, ServiceError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use super::Session;
 use crate::args::{Load, LoadTarget};
 use crate::failure::Failure;
 use crate::output::{Output, count, number};
+use service_kit::token::Link;
 
 /// How a request ended.
 struct Answer {
@@ -104,8 +106,9 @@ fn draw(sirens: &[String], number: u64, most: u32) -> Vec<String> {
 /// A client of what is measured.
 #[derive(Clone)]
 enum Client {
-    Features(FeatureServiceClient<Channel>),
-    Scores(ScoringServiceClient<Channel>),
+    Features(FeatureServiceClient<Link>),
+    Scores(ScoringServiceClient<Link>),
+    Lists(ListServiceClient<Link>),
 }
 
 impl Client {
@@ -113,6 +116,7 @@ impl Client {
         match what {
             LoadTarget::Features => Self::Features(session.clients.features()),
             LoadTarget::Scores => Self::Scores(session.clients.scoring()),
+            LoadTarget::Lists => Self::Lists(session.clients.lists()),
         }
     }
 
@@ -127,6 +131,15 @@ impl Client {
                 let siren = sirens.into_iter().next().unwrap_or_default();
                 let score = client.score_company(ScoreCompanyRequest { siren }).await?.into_inner().score;
                 Ok(Good { missing: u64::from(score.is_none()), stale: score.is_some_and(|score| score.stale) })
+            }
+            Self::Lists(client) => {
+                // Which department is as scattered as the companies are.
+                let number: usize = sirens.first().and_then(|siren| siren.parse().ok()).unwrap_or_default();
+                let department = Department::all().nth(number % Department::all().len()).map(|it| it.code().to_owned());
+                let filter = RankedListFilter { departments: department.into_iter().collect(), ..Default::default() };
+                let request = GetRankedListRequest { structured_filter: Some(filter), ..Default::default() };
+                let page = client.get_ranked_list(request).await?.into_inner();
+                Ok(Good { missing: 0, stale: page.list.is_some_and(|list| list.stale) })
             }
             Self::Scores(client) => {
                 let reply = client.batch_score_companies(BatchScoreCompaniesRequest { sirens }).await?.into_inner();

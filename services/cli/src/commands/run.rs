@@ -48,8 +48,7 @@ pub async fn run(session: &Session, arguments: &Run) -> Result<(), Failure> {
 
     let stage = Stage::new(session, "List");
     lists::described(&[score::build(session, batch, true).await?]).print(session.format)?;
-    let everything = Selection { department: vec![], region: vec![], level: vec![] };
-    lists::show(session, "latest", &everything, SHOWN).await?;
+    lists::show(session, "latest", &Selection::default(), "", SHOWN).await?;
     stage.done();
     Ok(())
 }
