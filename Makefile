@@ -46,7 +46,7 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
 
-bench: bench-ingest bench-features bench-online bench-train bench-trees ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
+bench: bench-ingest bench-features bench-online bench-score bench-train bench-trees ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
 
 bench-%:
 	@scripts/setup.sh build test

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online|train|trees
+# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online|score|train|trees
 #
-# In the environment: COMPANIES, the size of `ingest` and `online`; RUNS, how often an import or a training is timed; SIZES of
+# In the environment: COMPANIES, the size of `ingest`, `online` and `score`; RUNS, how often an import or a training is timed; SIZES of
 # `features`; ROWS of `train`; PROFILE, that of the build.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -33,6 +33,13 @@ online)
     heading "Vectors served from Redis: $COMPANIES companies"
     "$TOOLS/bin/python" "$ROOT/scripts/bench_online.py" "$sf" "$delivery" "$work" "$COMPANIES"
     ;;
+score)
+    COMPANIES=${SCORE_COMPANIES:-8000}
+    delivery=$work/delivery-$COMPANIES
+    invent
+    heading "Scores and list pages, served: $COMPANIES companies"
+    "$TOOLS/bin/python" "$ROOT/scripts/bench_score.py" "$sf" "$delivery" "$work" "$COMPANIES"
+    ;;
 train)
     "$TOOLS/bin/python" -c 'import lightgbm' 2>/dev/null || "$TOOLS/bin/pip" install --quiet lightgbm==4.7.0
     heading "Training, beside LightGBM's Python package"
@@ -42,5 +49,5 @@ trees)
     heading "Scores and reasons, beside LightGBM's C interface"
     "$(dirname "$sf")/examples/bench_trees" "$RUNS"
     ;;
-*) die "there is no benchmark '${1:-}'; there are: ingest, features, online, train, trees" ;;
+*) die "there is no benchmark '${1:-}'; there are: ingest, features, online, score, train, trees" ;;
 esac

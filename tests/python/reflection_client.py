@@ -5,6 +5,7 @@ Usage: reflection_client.py HOST:PORT SIREN. Prints one JSON object.
 
 import json
 import sys
+from base64 import b64encode
 
 import grpc
 from google.protobuf import json_format
@@ -33,12 +34,16 @@ def main() -> None:
 
     scoring = "signauxfaibles.scoring.v1.ScoringService"
     lists = "signauxfaibles.lists.v1.ListService"
+    inference = "inference.GRPCInferenceService"
+    tensor = {"name": "siren", "datatype": "BYTES", "shape": [1], "contents": {"bytes_contents": [b64encode(siren.encode()).decode()]}}
     print(
         json.dumps(
             {
                 "services": sorted(database.get_services()),
                 "score": call(scoring, "ScoreCompany", {"siren": siren}),
                 "explanation": call(scoring, "ExplainScore", {"siren": siren}),
+                "model": call(inference, "ModelMetadata", {"name": "champion"}),
+                "inferred": call(inference, "ModelInfer", {"model_name": "champion", "inputs": [tensor]}),
                 "list": call(lists, "GetRankedList", {"id": "latest", "page_size": 5}),
             }
         )

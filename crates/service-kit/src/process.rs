@@ -91,6 +91,7 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
     telemetry::init(&config.telemetry)?;
     let lake = Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() })?;
     let auth = Authenticator::new(config.auth.as_ref())?;
+    auth.announce();
     let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone(), auth };
     let mut routes = RoutesBuilder::default();
     S::register(&context, config.service, &mut routes).await?;

@@ -31,11 +31,15 @@ struct Provider {
 impl Authenticator {
     /// With this identity provider; without one, every caller is the local user.
     pub fn new(config: Option<&AuthConfig>) -> Result<Self, ServiceError> {
-        let Some(config) = config else {
-            tracing::warn!("no identity provider is configured ([auth]): every caller may do everything");
-            return Ok(Self(None));
-        };
+        let Some(config) = config else { return Ok(Self(None)) };
         Ok(Self(Some(Arc::new(Provider { config: config.clone(), keys: Keys::new(config)? }))))
+    }
+
+    /// Says in the log that nobody is checked, if so: for programs that others can call.
+    pub fn announce(&self) {
+        if self.0.is_none() {
+            tracing::warn!("no identity provider is configured ([auth]): every caller may do everything");
+        }
     }
 
     /// The caller that a header `authorization` stands for.

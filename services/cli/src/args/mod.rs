@@ -159,7 +159,7 @@ mod tests {
             "sf score 12",
             "sf lists show latest --limit 0",
             "sf load features --rate 0",
-            "sf load lists",
+            "sf load models",
             "sf train --batch 2511 --protocol kfold",
             "sf train --frame f.parquet --entity e",
             "sf train --batch 2511 --label y",

@@ -15,6 +15,8 @@ mod upload;
 
 use std::process::ExitCode;
 
+use service_kit::config::TelemetryConfig;
+
 use crate::args::{Arguments, Format, Verb};
 use crate::config::{self, Configuration};
 use crate::connect::Clients;
@@ -38,12 +40,20 @@ pub struct Session {
 /// As shells report a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
+/// What is logged: what the configuration says for a server, warnings otherwise; `SF_LOG` has the last word.
+fn telemetry(arguments: &Arguments) -> Result<TelemetryConfig, Failure> {
+    let server = matches!(arguments.verb, Verb::Up(_));
+    let mut telemetry =
+        if server { config::load(arguments)?.telemetry } else { TelemetryConfig { filter: "warn".to_owned(), ..Default::default() } };
+    if let Ok(filter) = std::env::var("SF_LOG") {
+        telemetry.filter = filter;
+    }
+    Ok(telemetry)
+}
+
 /// Runs a verb.
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let up = matches!(arguments.verb, Verb::Up(_));
-    let filter = std::env::var("SF_LOG").unwrap_or_else(|_| if up { "info" } else { "warn" }.to_owned());
-    let telemetry = service_kit::config::TelemetryConfig { filter, ..Default::default() };
-    service_kit::telemetry::init(&telemetry)?;
+    service_kit::telemetry::init(&telemetry(&arguments)?)?;
     match &arguments.verb {
         Verb::Datagen(datagen) => return local::datagen(datagen).map(|()| ExitCode::SUCCESS),
         Verb::Parse(parse) => return local::parse(parse),

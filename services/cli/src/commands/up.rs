@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use service_kit::auth::Authenticator;
 use service_kit::server;
 
 use crate::args::Up;
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7000);
 
 pub async fn up(config: &Configuration, up: &Up) -> Result<(), Failure> {
+    Authenticator::new(config.auth.as_ref())?.announce();
     let (routes, jobs) = connect::routes(config).await?;
     jobs.watch();
     let mut server = config.server.clone();

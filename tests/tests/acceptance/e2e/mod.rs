@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use acceptance::cluster::Cluster;
 use acceptance::sf::Sf;
 use acceptance::{program, python};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 /// The published list as CSV.
@@ -57,6 +57,10 @@ fn a_client_needs_only_reflection(remote: &Sf, cluster: &Cluster) {
     assert_eq!(reply["list"]["entries"].as_array().unwrap().len(), 5);
     assert_eq!(reply["list"]["entries"][0]["siren"], siren);
     assert!(!reply["explanation"]["groups"].as_array().unwrap().is_empty());
+    // The same score by the protocol of inference servers.
+    assert_eq!(reply["model"]["versions"][0], reply["score"]["score"]["model_id"]);
+    let inferred = &reply["inferred"]["outputs"][0];
+    assert_eq!((&inferred["name"], &inferred["contents"]["fp64_contents"][0]), (&json!("probability"), &reply["score"]["score"]["probability"]));
 }
 
 fn other_readers_open_the_tables(data: &Path) {
