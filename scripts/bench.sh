@@ -37,8 +37,12 @@ score)
     COMPANIES=${SCORE_COMPANIES:-8000}
     delivery=$work/delivery-$COMPANIES
     invent
+    python=$work/mlserver/bin/python
+    [ -x "$python" ] || python3 -m venv "$work/mlserver"
+    "$python" -c 'import mlserver_lightgbm' 2>/dev/null ||
+        "$python" -m pip install --quiet mlserver==1.7.1 mlserver-lightgbm==1.7.1 || say "MLServer cannot be installed"
     heading "Scores and list pages, served: $COMPANIES companies"
-    "$TOOLS/bin/python" "$ROOT/scripts/bench_score.py" "$sf" "$delivery" "$work" "$COMPANIES"
+    "$python" "$ROOT/scripts/bench_score.py" "$sf" "$delivery" "$work" "$COMPANIES"
     ;;
 train)
     "$TOOLS/bin/python" -c 'import lightgbm' 2>/dev/null || "$TOOLS/bin/pip" install --quiet lightgbm==4.7.0

@@ -34,7 +34,10 @@ pub struct Inference {
 }
 
 /// An output and how it is read from a score.
-const OUTPUTS: [(&str, fn(&Scored) -> f64); 2] = [("probability", |scored| scored.probability), ("raw_score", |scored| scored.raw)];
+type Output = (&'static str, fn(&Scored) -> f64);
+
+/// The outputs of the model.
+const OUTPUTS: [Output; 2] = [("probability", |scored| scored.probability), ("raw_score", |scored| scored.raw)];
 
 impl Inference {
     /// The champion, if it is the model asked for.

@@ -12,7 +12,7 @@ use super::AuthConfig;
 use crate::error::{ErrorCode, ServiceError};
 
 /// Age after which keys are read again.
-const OLD: Duration = Duration::from_secs(600);
+const OLD: Duration = Duration::from_mins(10);
 /// Least time between two readings, so that tokens with invented key names cost nothing.
 const PAUSE: Duration = Duration::from_secs(10);
 

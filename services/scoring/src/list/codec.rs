@@ -66,7 +66,9 @@ fn columns(groups: &[String], entries: &[Entry]) -> Result<RecordBatch, ScoringE
     let texts = |get: &dyn Fn(&Entry) -> Vec<String>| -> ArrayRef {
         let mut texts = ListBuilder::new(StringBuilder::new());
         for entry in entries {
-            get(entry).iter().for_each(|text| texts.values().append_value(text));
+            for text in get(entry) {
+                texts.values().append_value(text);
+            }
             texts.append(true);
         }
         Arc::new(texts.finish())

@@ -72,7 +72,9 @@ mod tests {
     fn a_proposal_keeps_the_first_of_each_department() {
         let mut entries: Vec<_> =
             (1..=8).map(|number| alerted(number, if number > 5 { "75" } else { "21" }, 1.0 / f64::from(number))).collect();
-        entries.iter_mut().for_each(|entry| entry.indicators.payment_plan = Some(false));
+        for entry in &mut entries {
+            entry.indicators.payment_plan = Some(false);
+        }
         entries[1].first_alert.first = Some("2509".parse().unwrap());
         entries[2].indicators.payment_plan = Some(true);
         entries[3].created = NaiveDate::from_ymd_opt(2022, 11, 1);

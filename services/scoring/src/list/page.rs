@@ -14,7 +14,7 @@ pub const MAX_PAGE: i32 = 500;
 /// Page when the caller asks for none.
 pub const DEFAULT_PAGE: i32 = 50;
 /// How long a token is good for.
-const LIFE: Duration = Duration::from_secs(24 * 3600);
+const LIFE: Duration = Duration::from_hours(24);
 
 /// The size asked for, checked: `0` means the default, more than the maximum is cut to it, a negative one is refused.
 pub fn size(asked: i32) -> Result<usize, ServiceError> {

@@ -60,7 +60,10 @@ fn a_client_needs_only_reflection(remote: &Sf, cluster: &Cluster) {
     // The same score by the protocol of inference servers.
     assert_eq!(reply["model"]["versions"][0], reply["score"]["score"]["model_id"]);
     let inferred = &reply["inferred"]["outputs"][0];
-    assert_eq!((&inferred["name"], &inferred["contents"]["fp64_contents"][0]), (&json!("probability"), &reply["score"]["score"]["probability"]));
+    assert_eq!(
+        (&inferred["name"], &inferred["contents"]["fp64_contents"][0]),
+        (&json!("probability"), &reply["score"]["score"]["probability"])
+    );
 }
 
 fn other_readers_open_the_tables(data: &Path) {

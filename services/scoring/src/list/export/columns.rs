@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Datelike;
-use domain::{AlertLevel, BatchKey, NafCode, NafNomenclature, NaiveDate, Siren};
+use domain::{AlertLevel, BatchKey, Department, NafCode, NafNomenclature, NafSection, NaiveDate, Siren};
 use service_kit::auth::{Principal, Right};
 
 use super::super::curated::{self, CAP, LEAST_AGE};
@@ -76,7 +76,7 @@ fn yes_no(value: Option<bool>) -> Cell {
 }
 
 fn code(entry: &Entry) -> Cell {
-    text(entry.department.map(|department| department.code()).unwrap_or_default())
+    text(entry.department.map(Department::code).unwrap_or_default())
 }
 
 impl Sheet {
@@ -99,7 +99,7 @@ fn full(columns: &mut Columns<'_>, info: &ListInfo) {
     columns.add("raison_sociale", |row| text(&*row.entry.name));
     columns.add("departement", |row| code(row.entry));
     columns.add("commune", |row| text(&*row.entry.commune));
-    columns.add("implantations", |row| text(row.entry.departments.iter().map(|it| it.code()).collect::<Vec<_>>().join(" ")));
+    columns.add("implantations", |row| text(row.entry.departments.iter().map(Department::code).collect::<Vec<_>>().join(" ")));
     columns.add("code_naf", |row| text(&*row.entry.naf));
     columns.add("forme_juridique", |row| text(row.entry.legal_category.map(|category| category.to_string()).unwrap_or_default()));
     columns.add("creation", |row| Cell::Day(row.entry.created));
@@ -148,9 +148,10 @@ fn codefi(columns: &mut Columns<'_>, list: &List) {
     columns.add("Code secteur", move |row| {
         text(naf(row.entry).and_then(NafCode::section).map(|it| it.letter().to_string()).unwrap_or_default())
     });
-    columns.add("Libellé secteur", move |row| text(naf(row.entry).and_then(NafCode::section).map(|it| it.label_fr()).unwrap_or_default()));
+    columns
+        .add("Libellé secteur", move |row| text(naf(row.entry).and_then(NafCode::section).map(NafSection::label_fr).unwrap_or_default()));
     columns.add("Code NAF/APE", |row| text(&*row.entry.naf));
-    columns.add("Libellé NAF/APE", move |row| text(naf(row.entry).and_then(|code| code.label_fr()).unwrap_or_default()));
+    columns.add("Libellé NAF/APE", move |row| text(naf(row.entry).and_then(NafCode::label_fr).unwrap_or_default()));
     columns.add("Niveau d'alerte", |row| text(row.entry.level.label_fr()));
     columns.add("Fréquence d'alerte", |row| text(if row.entry.first_alert.first == Some(row.info.batch) { "1ère alerte" } else { "-" }));
     for (label, group) in [

@@ -1,7 +1,7 @@
 //! A workbook: a sheet of companies with typed cells, and a sheet that says what it holds, for whom, and how to treat it.
 
 use api::lists::RankedListFilter;
-use domain::{AlertLevel, DepartmentSet};
+use domain::{AlertLevel, Department, DepartmentSet};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
 use super::super::entry::Entry;
@@ -38,7 +38,7 @@ pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Ite
                 Cell::Number(Some(number), 0) if shown.name.starts_with("Année") => sheet.write_number(line, column, number)?,
                 Cell::Number(Some(number), 0) => sheet.write_number_with_format(line, column, number.round(), &whole)?,
                 Cell::Number(Some(number), _) => sheet.write_number_with_format(line, column, number, &decimal)?,
-                Cell::Day(Some(value)) => sheet.write_datetime_with_format(line, column, &value, &day)?,
+                Cell::Day(Some(value)) => sheet.write_datetime_with_format(line, column, value, &day)?,
                 Cell::Number(None, _) | Cell::Day(None) => sheet,
             };
         }
@@ -62,7 +62,7 @@ fn about(list: &List, query: &Query, asked: &Asked, companies: u32) -> Vec<(&'st
     let territory = if principal.territories == DepartmentSet::all() {
         "France entière".to_owned()
     } else {
-        principal.territories.iter().map(|department| department.code()).collect::<Vec<_>>().join(" ")
+        principal.territories.iter().map(Department::code).collect::<Vec<_>>().join(" ")
     };
     let made = chrono::Utc::now().format("%d/%m/%Y %H:%M").to_string();
     let mut about = vec![
@@ -99,7 +99,7 @@ fn filters(filter: Option<&RankedListFilter>) -> Vec<(&'static str, String)> {
     let joined = |values: &[String]| values.join(" ");
     let yes_no = |value: Option<bool>| value.map(|value| if value { "oui" } else { "non" }.to_owned()).unwrap_or_default();
     let range = |range: Option<api::lists::Range>| {
-        let end = |end: Option<f64>| end.map(|end| end.to_string()).unwrap_or_else(|| "…".to_owned());
+        let end = |end: Option<f64>| end.map_or_else(|| "…".to_owned(), |end| end.to_string());
         range.map(|range| format!("{} à {}", end(range.min), end(range.max))).unwrap_or_default()
     };
     let levels = filter.alert_levels.iter().filter_map(|level| match level {
