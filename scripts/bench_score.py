@@ -83,7 +83,7 @@ def main():
     try:
         serving.start_redis()
         if not serving.data.exists():
-            serving.sf_json("--data", serving.data, "run", delivery, "--batch", BATCH)
+            serving.run_sf("--data", serving.data, "run", delivery, "--batch", BATCH)
         else:
             serving.sf_json("--data", serving.data, "features", "build", "--batch", BATCH)
         serving.serve()

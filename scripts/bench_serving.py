@@ -72,9 +72,12 @@ class Serving:
         lines = dict(line.split(":", 1) for line in self.redis("info", "memory").splitlines() if ":" in line)
         return int(lines["used_memory"])
 
-    def sf_json(self, *arguments):
+    def run_sf(self, *arguments):
         command = [self.sf, "--quiet", "--format", "json", *map(str, arguments)]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=self.environment).stdout)
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=self.environment).stdout
+
+    def sf_json(self, *arguments):
+        return json.loads(self.run_sf(*arguments))
 
     def serve(self):
         core, _ = self.cores
