@@ -46,7 +46,7 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
 
-bench: bench-ingest bench-features bench-online bench-score bench-train bench-trees ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
+bench: bench-ingest bench-features bench-online bench-score bench-lists bench-train bench-trees ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
 
 bench-%:
 	@scripts/setup.sh build test
@@ -57,6 +57,11 @@ bench-trees:
 	@scripts/setup.sh build
 	cargo build $(LOCKED) --profile $(PROFILE:debug=dev) --workspace --example bench_trees
 	@PROFILE=$(PROFILE) scripts/bench.sh trees
+
+bench-lists:
+	@scripts/setup.sh build
+	cargo build $(LOCKED) --profile $(PROFILE:debug=dev) --workspace --example bench_lists
+	@PROFILE=$(PROFILE) scripts/bench.sh lists
 
 fuzz: ## Each parser on arbitrary bytes (SECONDS_EACH=60)
 	@scripts/setup.sh build fuzz

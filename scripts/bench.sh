@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online|score|train|trees
+# Benchmarks on an invented delivery. They print ratios against a named baseline, and judge nothing. Usage: bench.sh ingest|features|online|score|lists|train|trees
 #
 # In the environment: COMPANIES, the size of `ingest`, `online` and `score`; RUNS, how often an import or a training is timed; SIZES of
 # `features`; ROWS of `train`; PROFILE, that of the build.
@@ -49,9 +49,13 @@ train)
     heading "Training, beside LightGBM's Python package"
     "$TOOLS/bin/python" "$ROOT/scripts/bench_train.py" "$sf" "$work" "${ROWS:-2000000}" "$RUNS"
     ;;
+lists)
+    heading "Answers about a list of the country"
+    "$(dirname "$sf")/examples/bench_lists"
+    ;;
 trees)
     heading "Scores and reasons, beside LightGBM's C interface"
     "$(dirname "$sf")/examples/bench_trees" "$RUNS"
     ;;
-*) die "there is no benchmark '${1:-}'; there are: ingest, features, online, score, train, trees" ;;
+*) die "there is no benchmark '${1:-}'; there are: ingest, features, online, score, lists, train, trees" ;;
 esac

@@ -1,5 +1,5 @@
 //! What filters, sorts and counts read of an entry: small copies, side by side in memory, so that a list of the whole country
-//! is read in well under a millisecond.
+//! is read in a few milliseconds.
 
 use domain::{AlertLevel, BatchKey, Department, DepartmentSet, NafCode, NafNomenclature, NafSection, NaiveDate};
 use unicode_normalization::UnicodeNormalization;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::AlertLevel;
+use domain::{AlertLevel, Department, NafSection};
 
 use super::query::Query;
 use super::store::List;
@@ -33,20 +33,25 @@ pub struct Summary {
 
 /// Counts the rows of a question.
 pub fn summarize(list: &List, query: &Query) -> Summary {
-    let mut summary = Summary::default();
+    let (mut total, mut departments, mut sections) = (Counts::default(), BTreeMap::new(), BTreeMap::new());
     for position in query.rows(list) {
         let facts = &list.facts[position];
-        let department = facts.department.map(|it| (it.code().to_owned(), it.name().to_owned())).unwrap_or_default();
-        let section = facts.section.map(|it| (it.letter().to_string(), it.label_fr().to_owned())).unwrap_or_default();
-        let parts = [summary.departments.entry(department).or_default(), summary.sections.entry(section).or_default(), &mut summary.total];
-        for counts in parts {
+        let (of_department, of_section) = (departments.entry(facts.department), sections.entry(facts.section));
+        for counts in [&mut total, of_department.or_default(), of_section.or_default()] {
+            let counts: &mut Counts = counts;
             counts.companies += 1;
             counts.high += u64::from(facts.level == AlertLevel::High);
             counts.moderate += u64::from(facts.level == AlertLevel::Moderate);
             counts.first_alerts += u64::from(facts.first_alert);
         }
     }
-    summary
+    let department = |it: Department| (it.code().to_owned(), it.name().to_owned());
+    let section = |it: NafSection| (it.letter().to_string(), it.label_fr().to_owned());
+    Summary {
+        total,
+        departments: departments.into_iter().map(|(key, counts)| (key.map(department).unwrap_or_default(), counts)).collect(),
+        sections: sections.into_iter().map(|(key, counts)| (key.map(section).unwrap_or_default(), counts)).collect(),
+    }
 }
 
 #[cfg(test)]
