@@ -51,12 +51,6 @@ impl DepartmentSet {
         Self(self.0 & !other.0)
     }
 
-    /// Those in both.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
     /// Its departments, in the order of their codes.
     pub fn iter(self) -> impl Iterator<Item = Department> {
         Department::all().filter(move |department| self.contains(*department))
@@ -100,7 +94,7 @@ mod tests {
         let some = set(&["976", "2A", "21"]);
         assert_eq!((codes(some), some.len()), (vec!["21", "2A", "976"], 3));
         assert!(some.intersects(set(&["2A", "75"])) && !some.intersects(set(&["2B"])));
-        assert_eq!((some.without(set(&["21"])), some.and(set(&["21"]))), (set(&["2A", "976"]), set(&["21"])));
+        assert_eq!(some.without(set(&["21"])), set(&["2A", "976"]));
         assert_eq!(DepartmentSet::all().len() as usize, Department::all().len());
         assert!(DepartmentSet::EMPTY.is_empty());
     }

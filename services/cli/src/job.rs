@@ -7,13 +7,13 @@ use api::common::OperationProgress;
 use api::google::longrunning::{CancelOperationRequest, GetOperationRequest, Operation, WaitOperationRequest, operation};
 use prost::Message;
 use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::token::Link;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Response, Status};
 
 use crate::connect::Clients;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use service_kit::token::Link;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(150);

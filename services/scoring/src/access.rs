@@ -40,6 +40,11 @@ pub fn decide(principal: &Principal, company: Company, establishment: Option<Dep
     }
 }
 
+/// Whether rights open a feature, or the reason made of it, that needs `right` beyond those of explanations.
+pub fn explains(rights: Rights, right: Option<Right>) -> bool {
+    rights.has(Right::Explain) && right.is_none_or(|right| rights.has(right))
+}
+
 /// The right that a feature needs beyond that of the score, if any. `ratios_inpi_bce` holds published accounts only, so what
 /// is made of it is public; other accounts are not, even where the company published some.
 pub fn right_of(feature: &Feature) -> Option<Right> {

@@ -170,11 +170,6 @@ impl Champion {
         })
     }
 
-    /// What is known of a company without a vector.
-    pub const fn unknown(&self) -> Scored {
-        Scored { raw: f64::NAN, probability: f64::NAN, interval: (f64::NAN, f64::NAN), level: AlertLevel::None }
-    }
-
     fn rows<'a>(&self, values: &'a [f32]) -> Result<Rows<'a>, ScoringError> {
         Ok(Rows::new(values, self.catalogue.features().len())?)
     }

@@ -5,6 +5,7 @@ use lake::LakeError;
 use online_store::OnlineError;
 use service_kit::error::{ErrorCode, ServiceError};
 use thiserror::Error;
+use tonic::Status;
 use trees::TreesError;
 
 /// Why a score or a list could not be given.
@@ -109,6 +110,12 @@ impl ScoringError {
 /// A batch key that cannot be read.
 pub fn batch(error: &domain::batch::BatchKeyError) -> ScoringError {
     ServiceError::new(ErrorCode::BatchKey, error.to_string()).into()
+}
+
+impl From<ScoringError> for Status {
+    fn from(error: ScoringError) -> Self {
+        ServiceError::from(error).into()
+    }
 }
 
 impl From<ScoringError> for ServiceError {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use api::scoring::{FeatureContribution, GroupContribution, Score, ScoreExplanation};
 use panel::Catalogue;
-use service_kit::auth::{Right, Rights};
+use service_kit::auth::{Principal, Right, Rights};
 
-use crate::access::right_of;
+use crate::access::{explains, right_of};
 use crate::champion::{Champion, Explanation};
 use crate::error::ScoringError;
 use crate::reasons::shown;
@@ -44,6 +44,24 @@ pub async fn explain(
     })
 }
 
+/// Replaces features of a vector. Each needs the right to see it: the value that leaves a score where it was would be the
+/// company's own.
+pub fn replace<'a>(
+    catalogue: &Catalogue,
+    values: &mut [f32],
+    features: impl IntoIterator<Item = (&'a String, &'a f64)>,
+    principal: &Principal,
+) -> Result<(), ScoringError> {
+    for (name, value) in features {
+        let position = catalogue.index_of(name).ok_or_else(|| ScoringError::UnknownFeature(name.clone()))?;
+        if let Some(right) = right_of(&catalogue.features()[position]) {
+            principal.require(right, &format!("the feature '{name}'"))?;
+        }
+        values[position] = *value as f32;
+    }
+    Ok(())
+}
+
 /// The contributions, in log-odds, of the features of a vector. A group that hides one feature only is folded whole: the
 /// others, taken from its total, would tell the hidden one.
 pub fn features(catalogue: &Catalogue, log_odds: &[f64], values: &[f32], rights: Rights) -> Vec<FeatureContribution> {
@@ -51,9 +69,8 @@ pub fn features(catalogue: &Catalogue, log_odds: &[f64], values: &[f32], rights:
     let mut shown = Vec::new();
     for group in catalogue.groups() {
         let of_group = || all().filter(|((feature, _), _)| feature.group == group.name);
-        let open = |right: Option<Right>| rights.has(Right::Explain) && right.is_none_or(|right| rights.has(right));
-        let hidden = of_group().filter(|((feature, _), _)| !open(right_of(feature))).count();
-        let visible = |right: Option<Right>| open(right) && hidden != 1;
+        let hidden = of_group().filter(|((feature, _), _)| !explains(rights, right_of(feature))).count();
+        let visible = |right: Option<Right>| explains(rights, right) && hidden != 1;
         shown.extend(of_group().filter(|((feature, _), _)| visible(right_of(feature))).map(|((feature, &log_odds), &value)| {
             FeatureContribution {
                 feature: feature.name.clone(),
@@ -82,6 +99,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_feature_is_replaced_by_who_may_see_it() {
+        let catalogue = Catalogue::builtin().unwrap();
+        let principal = Principal { rights: [Right::ServiceScore].into_iter().collect(), ..Principal::local() };
+        let replaced = |name: &str, principal: &Principal| {
+            let mut values = vec![0.0; catalogue.features().len()];
+            replace(&catalogue, &mut values, [(&name.to_owned(), &3.0)], principal).map(|()| values.iter().sum::<f32>())
+        };
+        assert_eq!(replaced("headcount", &principal).unwrap(), 3.0);
+        assert!(matches!(replaced("social_debt", &principal), Err(ScoringError::Service(_))), "debts need their right");
+        assert_eq!(replaced("social_debt", &Principal::local()).unwrap(), 3.0);
+        assert!(matches!(replaced("debt", &principal), Err(ScoringError::UnknownFeature(_))));
+    }
+
+    #[test]
     fn groups_add_up_whoever_asks_and_hidden_values_change_nothing() {
         let catalogue = Catalogue::builtin().unwrap();
         let width = catalogue.features().len();
@@ -102,7 +133,7 @@ mod tests {
                 .iter()
                 .zip(&values)
                 .map(|(feature, value)| {
-                    let open = rights.has(Right::Explain) && right_of(feature).is_none_or(|right| rights.has(right));
+                    let open = explains(rights, right_of(feature));
                     if open { *value } else { -1.0 }
                 })
                 .collect();

@@ -2,7 +2,8 @@
 //!
 //! The model is `champion`; its version is the identifier of the model that is loaded. One input: `features`, rows of the
 //! catalogue's features as FP32 or FP64 (NaN for unknown), or `siren`, companies as BYTES whose vectors are looked up. Outputs:
-//! `probability` (calibrated) and `raw_score` (log-odds), one FP64 a row.
+//! `probability` (calibrated) and `raw_score` (log-odds), one FP64 a row. An input of another name is taken for `features`: clients
+//! of the protocol name theirs as they like.
 
 use std::sync::Arc;
 
@@ -15,7 +16,6 @@ use api::inference::{
     ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest,
     ServerReadyResponse,
 };
-use service_kit::error::ServiceError;
 use tonic::{Request, Response, Status};
 
 use crate::champion::{Champion, Scored};
@@ -24,8 +24,8 @@ use crate::scoring_service::Scoring;
 
 /// Name of the only model.
 const MODEL: &str = "champion";
-/// Rows in one request, at most.
-const MOST: usize = 10_000;
+/// Rows in one request, at most: as of a batch of scores.
+const MOST: usize = 1_000;
 
 /// The service, beside the scoring service.
 pub struct Inference {
@@ -101,7 +101,8 @@ fn numbers(input: &InferInputTensor, raw: Option<&[u8]>, width: usize) -> Result
             .collect(),
         (other, _) => return refused(format!("its type is '{other}'; FP32 or FP64 is expected")),
     };
-    if values.len() == rows * width {
+    let size = if input.datatype == "FP32" { 4 } else { 8 };
+    if values.len() == rows * width && raw.is_none_or(|raw| raw.len() == values.len() * size) {
         Ok(values)
     } else {
         refused(format!("it holds {} elements; {} are expected", values.len(), rows * width))
@@ -128,10 +129,6 @@ fn texts(input: &InferInputTensor, raw: Option<&[u8]>) -> Result<Vec<String>, Sc
     elements.into_iter().map(|element| String::from_utf8(element).map_err(|_| refused("it holds bytes that are no text"))).collect()
 }
 
-fn status(error: ScoringError) -> Status {
-    ServiceError::from(error).into()
-}
-
 #[tonic::async_trait]
 impl GrpcInferenceService for Inference {
     async fn server_live(&self, _: Request<ServerLiveRequest>) -> Result<Response<ServerLiveResponse>, Status> {
@@ -154,7 +151,7 @@ impl GrpcInferenceService for Inference {
 
     async fn model_metadata(&self, request: Request<ModelMetadataRequest>) -> Result<Response<ModelMetadataResponse>, Status> {
         let request = request.into_inner();
-        let champion = self.model(&request.name, &request.version).await.map_err(status)?;
+        let champion = self.model(&request.name, &request.version).await?;
         let tensor = |name: &str, datatype: &str, shape: &[i64]| TensorMetadata {
             name: name.to_owned(),
             datatype: datatype.to_owned(),
@@ -170,7 +167,7 @@ impl GrpcInferenceService for Inference {
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
-        Ok(Response::new(self.infer(request.into_inner()).await.map_err(status)?))
+        Ok(Response::new(self.infer(request.into_inner()).await?))
     }
 }
 
@@ -204,6 +201,7 @@ mod tests {
             assert!(numbers(&tensor(datatype, &shape, fp32.clone()), None, 2).is_err(), "{datatype} {shape:?}");
         }
         assert!(numbers(&tensor("FP32", &[2, 2], none()), Some(&raw32[..15]), 2).is_err());
+        assert!(numbers(&tensor("FP32", &[2, 2], none()), Some(&[&raw32[..], &[0]].concat()), 2).is_err());
     }
 
     #[test]

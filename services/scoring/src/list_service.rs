@@ -13,8 +13,8 @@ use api::lists::{
 use bytes::Bytes;
 use domain::BatchKey;
 use futures::stream::{self, BoxStream, StreamExt};
-use service_kit::auth::Principal;
-use service_kit::error::ServiceError;
+use service_kit::auth::{Principal, Right};
+use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
 
 use crate::error::ScoringError;
@@ -22,7 +22,7 @@ use crate::list::entry::ListInfo;
 use crate::list::page::{self, Page};
 use crate::list::query::Query;
 use crate::list::reply::{self, Mask};
-use crate::list::store::Served;
+use crate::list::store::{LATEST, Served};
 use crate::list::summary::summarize;
 use crate::list::{answer, curated, export};
 use crate::state::State;
@@ -45,13 +45,25 @@ impl Lists {
         reply::served(served, self.state.lists.published_known().await)
     }
 
+    /// The list of this name, for a caller who may read it.
+    async fn open(&self, principal: &Principal, id: &str) -> Result<Served, ScoringError> {
+        if reads_drafts(principal) {
+            return self.state.lists.serve(id).await;
+        }
+        let latest = self.state.lists.serve(LATEST).await?;
+        match readable(id, latest.list.info.batch)? {
+            LATEST => Ok(latest),
+            earlier => self.state.lists.serve(earlier).await,
+        }
+    }
+
     async fn page(&self, principal: Principal, request: GetRankedListRequest) -> Result<GetRankedListResponse, ScoringError> {
         let size = page::size(request.page_size)?;
         let mask = Mask::parse(request.read_mask.as_ref())?;
         let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
-        let served = self.state.lists.serve(&request.id).await?;
+        let served = self.open(query.principal(), &request.id).await?;
         let (list, seal) = (&served.list, self.state.lists.seal().await?);
-        let (batch, generation) = (list.info.batch, list.info.generation);
+        let (batch, generation) = list.identity();
         let mut after = None;
         if !request.page_token.is_empty() {
             let page = Page::parse(&request.page_token, &query, seal)?;
@@ -78,7 +90,7 @@ impl Lists {
     ) -> Result<BoxStream<'static, Result<ListEntries, Status>>, ScoringError> {
         let mask = Mask::parse(request.read_mask.as_ref())?;
         let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
-        let served = self.state.lists.serve(&request.id).await?;
+        let served = self.open(query.principal(), &request.id).await?;
         let first = ListEntries { list: Some(self.served(&served).await), entries: Vec::new() };
         let batches = answer::batches(served.list, &query, mask).map(|entries| Ok(ListEntries { list: None, entries }));
         Ok(stream::iter(std::iter::once(Ok(first)).chain(batches)).boxed())
@@ -86,19 +98,24 @@ impl Lists {
 
     async fn summary(&self, principal: Principal, request: SummarizeRankedListRequest) -> Result<ListSummary, ScoringError> {
         let query = Query::new(principal, request.structured_filter, &request.filter, "")?;
-        let served = self.state.lists.serve(&request.id).await?;
+        let served = self.open(query.principal(), &request.id).await?;
         Ok(reply::summary(&summarize(&served.list, &query), self.served(&served).await))
     }
 
     async fn diff(&self, principal: Principal, request: DiffListsRequest) -> Result<DiffListsResponse, ScoringError> {
         let query = Query::new(principal, request.structured_filter, "", "")?;
-        let (from, to) = (self.state.lists.serve(&request.from_id).await?.list, self.state.lists.serve(&request.to_id).await?.list);
+        let caller = query.principal();
+        let (from, to) = (self.open(caller, &request.from_id).await?.list, self.open(caller, &request.to_id).await?.list);
         Ok(DiffListsResponse { changes: answer::changes(&from, &to, &query), model_changed: from.info.model_id != to.info.model_id })
     }
 
     async fn propose(&self, principal: Principal, request: ProposeCuratedListRequest) -> Result<ProposeCuratedListResponse, ScoringError> {
         let query = Query::new(principal, request.structured_filter, "", "")?;
-        let served = self.state.lists.serve(&request.id).await?;
+        let served = self.open(query.principal(), &request.id).await?;
+        if request.least_age_years > curated::LARGEST_AGE {
+            let message = format!("least_age_years: {} at most", curated::LARGEST_AGE);
+            return Err(ServiceError::new(ErrorCode::InvalidArgument, message).with("field", "least_age_years").into());
+        }
         let given = |value: u32, default: u32| if value == 0 { default } else { value };
         let (cap, age) = (given(request.per_department, curated::CAP), given(request.least_age_years, curated::LEAST_AGE));
         let (entries, proposal) = answer::proposal(&served.list, &query, cap, age)?;
@@ -108,50 +125,65 @@ impl Lists {
     async fn export(&self, principal: Principal, request: ExportListRequest) -> Result<Bytes, ScoringError> {
         let asked = export::Asked::parse(&request)?;
         let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
-        let list = self.state.lists.serve(&request.id).await?.list;
+        let list = self.open(query.principal(), &request.id).await?.list;
         let write = move || export::write(&list, &query, &asked);
         let bytes = tokio::task::spawn_blocking(write).await.map_err(|error| ScoringError::Task(error.to_string()))??;
         Ok(bytes.into())
     }
 }
 
-fn status(error: ScoringError) -> Status {
-    ServiceError::from(error).into()
+/// The name of a list that readers may ask for: the published one, or that of an earlier batch. A later one is a draft; for them
+/// it does not exist yet.
+fn readable(id: &str, published: BatchKey) -> Result<&str, ScoringError> {
+    match id.parse::<BatchKey>() {
+        _ if id.is_empty() || id == LATEST => Ok(LATEST),
+        Ok(batch) if batch == published => Ok(LATEST),
+        Ok(batch) if batch < published => Ok(id),
+        _ => Err(ScoringError::ListNotFound(id.to_owned())),
+    }
+}
+
+/// Whether a caller reads lists before they are published.
+fn reads_drafts(principal: &Principal) -> bool {
+    principal.has(Right::Operator) || principal.has(Right::ServiceScore)
 }
 
 #[tonic::async_trait]
 impl ListService for Lists {
     async fn build_list(&self, request: Request<BuildListRequest>) -> Result<Response<Operation>, Status> {
         let request = request.into_inner();
-        request.batch.parse::<BatchKey>().map_err(|error| status(crate::error::batch(&error)))?;
+        request.batch.parse::<BatchKey>().map_err(|error| crate::error::batch(&error))?;
         Ok(Response::new(self.state.jobs.start(crate::BUILD_LIST, &request).await?))
     }
 
     async fn publish_list(&self, request: Request<PublishListRequest>) -> Result<Response<DetectionList>, Status> {
-        let list = self.state.lists.publish(&request.into_inner().id).await.map_err(status)?;
+        let list = self.state.lists.publish(&request.into_inner().id).await?;
         Ok(Response::new(self.describe(&list.info).await))
     }
 
     async fn rollback_list(&self, _: Request<RollbackListRequest>) -> Result<Response<DetectionList>, Status> {
-        let list = self.state.lists.roll_back().await.map_err(status)?;
+        let list = self.state.lists.roll_back().await?;
         Ok(Response::new(self.describe(&list.info).await))
     }
 
-    async fn list_lists(&self, _: Request<ListListsRequest>) -> Result<Response<ListListsResponse>, Status> {
-        let published = self.state.lists.published().await.map_err(status)?;
-        let lists = self.state.lists.all().await.map_err(status)?;
-        let lists = lists.iter().map(|info| reply::described(info, published)).collect();
+    async fn list_lists(&self, request: Request<ListListsRequest>) -> Result<Response<ListListsResponse>, Status> {
+        let drafts = reads_drafts(&Principal::of(&request)?);
+        let published = self.state.lists.published().await?;
+        let lists = self.state.lists.all().await?;
+        let open = |info: &&ListInfo| drafts || published.is_some_and(|(batch, _)| info.batch <= batch);
+        let lists = lists.iter().filter(open).map(|info| reply::described(info, published)).collect();
         Ok(Response::new(ListListsResponse { lists, next_page_token: String::new() }))
     }
 
     async fn get_list(&self, request: Request<GetListRequest>) -> Result<Response<DetectionList>, Status> {
-        let served = self.state.lists.serve(&request.into_inner().id).await.map_err(status)?;
+        let principal = Principal::of(&request)?;
+        let served = self.open(&principal, &request.into_inner().id).await?;
         Ok(Response::new(self.served(&served).await))
     }
 
     async fn get_ranked_list(&self, request: Request<GetRankedListRequest>) -> Result<Response<GetRankedListResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.page(principal, request.into_inner()).await.map_err(status)?))
+        Ok(Response::new(self.page(principal, request.into_inner()).await?))
     }
 
     type StreamRankedListStream = BoxStream<'static, Result<ListEntries, Status>>;
@@ -161,17 +193,17 @@ impl ListService for Lists {
         request: Request<StreamRankedListRequest>,
     ) -> Result<Response<Self::StreamRankedListStream>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.stream(principal, request.into_inner()).await.map_err(status)?))
+        Ok(Response::new(self.stream(principal, request.into_inner()).await?))
     }
 
     async fn summarize_ranked_list(&self, request: Request<SummarizeRankedListRequest>) -> Result<Response<ListSummary>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.summary(principal, request.into_inner()).await.map_err(status)?))
+        Ok(Response::new(self.summary(principal, request.into_inner()).await?))
     }
 
     async fn diff_lists(&self, request: Request<DiffListsRequest>) -> Result<Response<DiffListsResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.diff(principal, request.into_inner()).await.map_err(status)?))
+        Ok(Response::new(self.diff(principal, request.into_inner()).await?))
     }
 
     async fn propose_curated_list(
@@ -179,16 +211,36 @@ impl ListService for Lists {
         request: Request<ProposeCuratedListRequest>,
     ) -> Result<Response<ProposeCuratedListResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.propose(principal, request.into_inner()).await.map_err(status)?))
+        Ok(Response::new(self.propose(principal, request.into_inner()).await?))
     }
 
     type ExportListStream = BoxStream<'static, Result<Chunk, Status>>;
 
     async fn export_list(&self, request: Request<ExportListRequest>) -> Result<Response<Self::ExportListStream>, Status> {
         let principal = Principal::of(&request)?;
-        let bytes = self.export(principal, request.into_inner()).await.map_err(status)?;
+        let bytes = self.export(principal, request.into_inner()).await?;
         let pieces =
             (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
         Ok(Response::new(stream::iter(pieces).boxed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_does_not_exist_for_readers() {
+        let published = "2511".parse().unwrap();
+        for (id, expected) in [
+            ("", Some("latest")),
+            ("latest", Some("latest")),
+            ("2511", Some("latest")),
+            ("2509", Some("2509")),
+            ("2512", None),
+            ("x", None),
+        ] {
+            assert_eq!(readable(id, published).ok(), expected, "{id}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use service_kit::auth::{Right, Rights};
 
+use crate::access::explains;
 use crate::list::entry::Reason;
 
 /// A feature's part in a score.
@@ -49,8 +50,7 @@ pub fn reasons<'a>(parts: impl Iterator<Item = Part<'a>>) -> Vec<Reason> {
 
 /// Those that a reader with these rights is shown: the same as if no other feature had been kept.
 pub fn shown(reasons: &[Reason], rights: Rights) -> impl Iterator<Item = &Reason> {
-    let open = move |reason: &&Reason| rights.has(Right::Explain) && reason.right.is_none_or(|right| rights.has(right));
-    reasons.iter().filter(open).take(MOST)
+    reasons.iter().filter(move |reason| explains(rights, reason.right)).take(MOST)
 }
 
 fn text(part: &Part<'_>) -> String {

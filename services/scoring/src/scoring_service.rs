@@ -79,39 +79,32 @@ impl Scoring {
     }
 
     /// A company that is not at risk gets a probability too: the caller supposes what it is.
-    async fn what_if(&self, request: ExplainWhatIfRequest, rights: Rights) -> Result<ScoreExplanation, ScoringError> {
+    async fn what_if(&self, request: ExplainWhatIfRequest, principal: &Principal) -> Result<ScoreExplanation, ScoringError> {
         let champion = self.state.champion().await?;
-        let (mut values, mut described) = (vec![f32::NAN; champion.catalogue().features().len()], Score::default());
+        let (mut values, mut company) = (vec![f32::NAN; champion.catalogue().features().len()], Score::default());
         if !request.siren.is_empty() {
             let siren = parse(&request.siren)?;
             let vector = self.vectors(&champion, &[siren]).await?.pop().flatten().ok_or(ScoringError::UnknownCompany(siren))?;
-            values.clone_from(&vector.blob.values);
-            described = score(&champion, siren, &vector, champion.unknown());
+            company = described(siren, &vector);
+            values = vector.blob.values;
         }
-        for (name, value) in &request.features {
-            let position = champion.catalogue().index_of(name).ok_or_else(|| ScoringError::UnknownFeature(name.clone()))?;
-            values[position] = *value as f32;
-        }
-        let described =
-            |explanation: &Explanation| Score { out_of_scope_reason: String::new(), ..with(described, &champion, explanation.scored) };
-        explained::explain(&champion, values, rights, described).await
+        explained::replace(champion.catalogue(), &mut values, &request.features, principal)?;
+        let model = champion.clone();
+        let company = move |explanation: &Explanation| with(company, &model, explanation.scored);
+        explained::explain(&champion, values, principal.rights, company).await
     }
 
     async fn history(&self, siren: &str) -> Result<Vec<HistoricScore>, ScoringError> {
-        let siren = parse(siren)?;
-        let mut scores = Vec::new();
-        for info in self.state.lists.all().await? {
-            let list = self.state.lists.serve(&info.batch.to_string()).await?.list;
-            scores.extend(list.find(siren).map(|entry| HistoricScore {
-                list_id: info.batch.to_string(),
-                label_fr: info.label_fr(),
-                model_id: info.model_id.clone(),
-                probability: entry.probability,
-                alert_level: level(entry.level).into(),
-                rank: entry.rank,
-            }));
-        }
-        Ok(scores)
+        let placed = self.state.lists.history(parse(siren)?).await?;
+        let scores = placed.into_iter().map(|(info, placed)| HistoricScore {
+            list_id: info.batch.to_string(),
+            label_fr: info.label_fr(),
+            model_id: info.model_id,
+            probability: placed.probability,
+            alert_level: level(placed.level).into(),
+            rank: placed.rank,
+        });
+        Ok(scores.collect())
     }
 
     /// Scores of these companies, each of which must have a vector.
@@ -164,21 +157,31 @@ fn parse(siren: &str) -> Result<Siren, ScoringError> {
 
 /// A score, or out of scope with its reason: a company that is not at risk has a vector but no level.
 fn score(champion: &Champion, siren: Siren, vector: &Vector, scored: Scored) -> Score {
-    let at_risk = vector.blob.status == RiskStatus::AtRisk as u8;
-    let described = Score {
+    let scored = with(described(siren, vector), champion, scored);
+    if vector.blob.status == RiskStatus::AtRisk as u8 {
+        return scored;
+    }
+    let reason = RiskStatus::from_number(vector.blob.status).map_or("unknown", RiskStatus::code);
+    Score {
+        out_of_scope_reason: reason.to_owned(),
+        alert_level: ApiLevel::OutOfScope.into(),
+        probability: 0.0,
+        probability_low: 0.0,
+        probability_high: 0.0,
+        too_little_data: false,
+        ..scored
+    }
+}
+
+/// What a vector says of its company, without a score.
+fn described(siren: Siren, vector: &Vector) -> Score {
+    Score {
         siren: siren.to_string(),
         month: vector.blob.month.to_string(),
         batch: vector.blob.batch.to_string(),
         stale: vector.stale,
         ..Score::default()
-    };
-    if at_risk {
-        return with(described, champion, scored);
     }
-    let reason = RiskStatus::from_number(vector.blob.status).map_or("unknown", RiskStatus::code);
-    let outside = Score { out_of_scope_reason: reason.to_owned(), ..with(described, champion, scored) };
-    let (probability, probability_low, probability_high) = (0.0, 0.0, 0.0);
-    Score { alert_level: ApiLevel::OutOfScope.into(), probability, probability_low, probability_high, too_little_data: false, ..outside }
 }
 
 /// What a model says, in a description of the company.
@@ -206,14 +209,10 @@ pub fn level(level: AlertLevel) -> ApiLevel {
     }
 }
 
-fn status(error: ScoringError) -> Status {
-    ServiceError::from(error).into()
-}
-
 #[tonic::async_trait]
 impl ScoringService for Scoring {
     async fn score_company(&self, request: Request<ScoreCompanyRequest>) -> Result<Response<ScoreCompanyResponse>, Status> {
-        let score = self.score(&request.into_inner().siren).await.map_err(status)?;
+        let score = self.score(&request.into_inner().siren).await?;
         Ok(Response::new(ScoreCompanyResponse { score: Some(score) }))
     }
 
@@ -221,13 +220,13 @@ impl ScoringService for Scoring {
         &self,
         request: Request<BatchScoreCompaniesRequest>,
     ) -> Result<Response<BatchScoreCompaniesResponse>, Status> {
-        let results = self.batch(request.into_inner().sirens).await.map_err(status)?;
+        let results = self.batch(request.into_inner().sirens).await?;
         Ok(Response::new(BatchScoreCompaniesResponse { results }))
     }
 
     async fn explain_score(&self, request: Request<ExplainScoreRequest>) -> Result<Response<ScoreExplanation>, Status> {
         let rights = Principal::of(&request)?.rights;
-        Ok(Response::new(self.explain(&request.into_inner().siren, rights).await.map_err(status)?))
+        Ok(Response::new(self.explain(&request.into_inner().siren, rights).await?))
     }
 
     type StreamScoresStream = BoxStream<'static, Result<ScoreResult, Status>>;
@@ -246,12 +245,12 @@ impl ScoringService for Scoring {
     }
 
     async fn explain_what_if(&self, request: Request<ExplainWhatIfRequest>) -> Result<Response<ScoreExplanation>, Status> {
-        let rights = Principal::of(&request)?.rights;
-        Ok(Response::new(self.what_if(request.into_inner(), rights).await.map_err(status)?))
+        let principal = Principal::of(&request)?;
+        Ok(Response::new(self.what_if(request.into_inner(), &principal).await?))
     }
 
     async fn list_score_history(&self, request: Request<ListScoreHistoryRequest>) -> Result<Response<ListScoreHistoryResponse>, Status> {
-        let scores = self.history(&request.into_inner().siren).await.map_err(status)?;
+        let scores = self.history(&request.into_inner().siren).await?;
         Ok(Response::new(ListScoreHistoryResponse { scores }))
     }
 }

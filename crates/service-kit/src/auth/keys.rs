@@ -13,7 +13,8 @@ use crate::error::{ErrorCode, ServiceError};
 
 /// Age after which keys are read again.
 const OLD: Duration = Duration::from_mins(10);
-/// Least time between two readings, so that tokens with invented key names cost nothing.
+/// Least time between two readings, whether or not they succeed: tokens with invented key names cost nothing, and a provider
+/// that is away is not waited for by every request.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// What was read last, and when.
@@ -22,11 +23,20 @@ struct Read {
     at: Option<Instant>,
 }
 
+/// The last reading, and why it failed if it did.
+struct Attempt {
+    at: Instant,
+    failure: Option<ServiceError>,
+}
+
 /// The keys of an issuer.
-pub(super) struct Keys {
+pub(super) struct Keys(Arc<Inner>);
+
+struct Inner {
     source: Source,
     read: ArcSwap<Read>,
-    reading: Mutex<()>,
+    /// Held while they are read.
+    attempt: Mutex<Option<Attempt>>,
 }
 
 enum Source {
@@ -48,41 +58,52 @@ impl Keys {
         } else {
             Source::File(config.jwks.clone())
         };
-        Ok(Self { source, read: ArcSwap::from_pointee(Read { keys: JwkSet { keys: Vec::new() }, at: None }), reading: Mutex::new(()) })
+        let read = ArcSwap::from_pointee(Read { keys: JwkSet { keys: Vec::new() }, at: None });
+        Ok(Self(Arc::new(Inner { source, read, attempt: Mutex::new(None) })))
     }
 
-    /// The key of this name. A failure to read them again leaves those that are known.
+    /// The key of this name. One that is known is given at once, and those that grew old are read again in the background; a
+    /// failure to read them leaves those that are known.
     pub async fn get(&self, name: &str) -> Result<Option<Jwk>, ServiceError> {
-        let known = self.read.load();
-        let fresh = known.at.is_some_and(|at| at.elapsed() < OLD);
-        if let Some(key) = known.keys.find(name).filter(|_| fresh) {
+        let read = self.0.read.load();
+        if let Some(key) = read.keys.find(name) {
+            if read.at.is_none_or(|at| at.elapsed() >= OLD) && self.0.attempt.try_lock().is_ok() {
+                let keys = self.0.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = keys.refresh().await {
+                        tracing::warn!(%error, "the keys of the identity provider cannot be read again; those known are used");
+                    }
+                });
+            }
             return Ok(Some(key.clone()));
         }
-        let refreshed = self.refresh().await;
-        let now = self.read.load();
-        match (now.keys.find(name), refreshed) {
-            (Some(key), Err(error)) => {
-                tracing::warn!(%error, "the keys of the issuer cannot be read again; those known are used");
-                Ok(Some(key.clone()))
-            }
-            (key, Ok(())) => Ok(key.cloned()),
-            (None, Err(error)) => Err(error),
-        }
+        self.0.refresh().await?;
+        Ok(self.0.read.load().keys.find(name).cloned())
     }
+}
 
+impl Inner {
+    /// Reads the keys, unless they just were.
     async fn refresh(&self) -> Result<(), ServiceError> {
-        let _one = self.reading.lock().await;
-        if self.read.load().at.is_some_and(|at| at.elapsed() < PAUSE) {
-            return Ok(());
+        let mut attempt = self.attempt.lock().await;
+        if let Some(last) = attempt.as_ref().filter(|last| last.at.elapsed() < PAUSE) {
+            return last.failure.clone().map_or(Ok(()), Err);
         }
-        let text = self.text().await.map_err(|error| {
-            ServiceError::new(ErrorCode::IdentityUnavailable, format!("the keys of the identity provider cannot be read: {error}"))
-        })?;
-        let keys = serde_json::from_slice(&text).map_err(|error| {
-            ServiceError::new(ErrorCode::IdentityUnavailable, format!("the identity provider's keys are no JWKS: {error}"))
-        })?;
-        self.read.store(Arc::new(Read { keys, at: Some(Instant::now()) }));
-        Ok(())
+        let unavailable = |what: &str, error: &dyn std::fmt::Display| {
+            ServiceError::new(ErrorCode::IdentityUnavailable, format!("the keys of the identity provider {what}: {error}"))
+        };
+        let text = self.text().await.map_err(|error| unavailable("cannot be read", &error));
+        let keys = text.and_then(|text| serde_json::from_slice(&text).map_err(|error| unavailable("are no JWKS", &error)));
+        let at = Instant::now();
+        let failure = match keys {
+            Ok(keys) => {
+                self.read.store(Arc::new(Read { keys, at: Some(at) }));
+                None
+            }
+            Err(error) => Some(error),
+        };
+        *attempt = Some(Attempt { at, failure: failure.clone() });
+        failure.map_or(Ok(()), Err)
     }
 
     async fn text(&self) -> Result<Vec<u8>, String> {

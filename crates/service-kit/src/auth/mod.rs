@@ -114,12 +114,6 @@ impl Rights {
     pub const fn has(self, right: Right) -> bool {
         self.0 >> right as u16 & 1 == 1
     }
-
-    /// Those that are in both.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
 }
 
 impl FromIterator<Right> for Rights {

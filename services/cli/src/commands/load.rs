@@ -16,6 +16,7 @@ use api::scoring::{BatchScoreCompaniesRequest, ScoreCompanyRequest, score_result
 use domain::{BatchKey, Department};
 use serde_json::json;
 use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::token::Link;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::Status;
@@ -24,7 +25,6 @@ use super::Session;
 use crate::args::{Load, LoadTarget};
 use crate::failure::Failure;
 use crate::output::{Output, count, number};
-use service_kit::token::Link;
 
 /// How a request ended.
 struct Answer {

@@ -13,6 +13,8 @@ use super::store::List;
 pub const CAP: u32 = 200;
 /// Youngest age of a company, years, when the caller does not say.
 pub const LEAST_AGE: u32 = 3;
+/// What a caller may ask for, at most.
+pub const LARGEST_AGE: u32 = 100;
 
 /// A proposal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

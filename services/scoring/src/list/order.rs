@@ -77,7 +77,7 @@ impl Order {
 
     /// The right that its key needs, beyond that of the score.
     pub fn right(self) -> Option<Right> {
-        (self.key == Key::SocialDebt).then_some(Right::Urssaf)
+        self.key.number().and_then(Number::right)
     }
 
     /// Its number among all orders.

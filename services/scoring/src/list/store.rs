@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use domain::{BatchKey, Siren};
+use domain::{AlertLevel, BatchKey, Siren};
 use lake::{Lake, LakeError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,6 @@ pub struct List {
     pub names: Vec<Box<str>>,
     /// Positions in each order that was asked for.
     orders: [OnceLock<Vec<u32>>; Order::COUNT],
-    /// Positions by SIREN, once one was looked for.
-    by_siren: OnceLock<Vec<u32>>,
 }
 
 impl List {
@@ -41,18 +39,12 @@ impl List {
     pub fn new(info: ListInfo, entries: Vec<Entry>) -> Self {
         let facts = entries.iter().map(|entry| Facts::of(entry, info.batch)).collect();
         let names = entries.iter().map(|entry| folded(&entry.name).into()).collect();
-        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()), by_siren: OnceLock::new() }
+        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()) }
     }
 
-    /// The entry of a company, if it is on the list.
-    pub fn find(&self, siren: Siren) -> Option<&Entry> {
-        let by_siren = self.by_siren.get_or_init(|| {
-            let mut positions: Vec<u32> = (0..self.entries.len() as u32).collect();
-            positions.sort_unstable_by_key(|position| self.entries[*position as usize].siren);
-            positions
-        });
-        let found = by_siren.binary_search_by_key(&siren, |position| self.entries[*position as usize].siren).ok()?;
-        self.entries.get(by_siren[found] as usize)
+    /// What it is.
+    pub fn identity(&self) -> Identity {
+        (self.info.batch, self.info.generation)
     }
 
     /// Positions of the entries in an order; sorted once.
@@ -79,7 +71,7 @@ struct Built {
 const CACHED: usize = 4;
 
 /// What a list is: its batch and its generation.
-type Identity = (BatchKey, u32);
+pub type Identity = (BatchKey, u32);
 
 /// A list for a reader.
 #[derive(Debug, Clone)]
@@ -90,12 +82,45 @@ pub struct Served {
     pub stale: bool,
 }
 
+/// Where a company was on a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    siren: Siren,
+    /// Its probability.
+    pub probability: f64,
+    /// Its level.
+    pub level: AlertLevel,
+    /// Its rank in the country.
+    pub rank: u32,
+}
+
+/// The places of a list by SIREN: a small part of it, kept for all lists that a history was asked of.
+#[derive(Debug)]
+struct Places {
+    info: ListInfo,
+    by_siren: Vec<Placed>,
+}
+
+impl Places {
+    fn of(list: &List) -> Self {
+        let place = |entry: &Entry| Placed { siren: entry.siren, probability: entry.probability, level: entry.level, rank: entry.rank };
+        let mut by_siren: Vec<Placed> = list.entries.iter().map(place).collect();
+        by_siren.sort_unstable_by_key(|placed| placed.siren);
+        Self { info: list.info.clone(), by_siren }
+    }
+
+    fn find(&self, siren: Siren) -> Option<Placed> {
+        self.by_siren.binary_search_by_key(&siren, |placed| placed.siren).ok().map(|found| self.by_siren[found])
+    }
+}
+
 /// Reads and writes lists. Lists once read stay in memory, because they never change; what the names that clients use stand for
 /// is in memory too, and followed, so that a reader never waits for storage and is served while it is away.
 #[derive(Clone)]
 pub struct ListStore {
     lake: Lake,
     cache: Arc<Mutex<HashMap<Identity, Arc<List>>>>,
+    places: Arc<Mutex<HashMap<Identity, Arc<Places>>>>,
     known: Arc<Mutex<HashMap<String, Identity>>>,
     /// Storage did not answer when it was last asked what names stand for.
     away: Arc<AtomicBool>,
@@ -103,7 +128,7 @@ pub struct ListStore {
 }
 
 /// The published list's name.
-const LATEST: &str = "latest";
+pub const LATEST: &str = "latest";
 
 /// What the pointer `page-key` holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,57 +139,65 @@ struct PageKey {
 impl ListStore {
     /// On this lake.
     pub fn new(lake: Lake) -> Self {
-        Self { lake, cache: Arc::default(), known: Arc::default(), away: Arc::default(), seal: Arc::default() }
+        Self { lake, cache: Arc::default(), places: Arc::default(), known: Arc::default(), away: Arc::default(), seal: Arc::default() }
     }
 
     /// The list of this name for a reader, from memory once it was asked for: a batch key, or `latest` for the published one.
     pub async fn serve(&self, id: &str) -> Result<Served, ScoringError> {
         let name = if id.is_empty() { LATEST } else { id };
         let known = locked(&self.known).get(name).copied();
-        let (batch, generation) = match known {
-            Some(identity) => identity,
-            None => self.resolve(name).await?,
-        };
-        Ok(Served { list: self.load(batch, generation).await?, stale: known.is_some() && self.away.load(Ordering::Relaxed) })
-    }
-
-    /// The published list, as far as is known.
-    pub async fn published_known(&self) -> Option<(BatchKey, u32)> {
-        let known = locked(&self.known).get(LATEST).copied();
         match known {
-            Some(identity) => Some(identity),
-            None => self.resolve(LATEST).await.ok(),
+            Some(identity) => Ok(Served { list: self.load(identity).await?, stale: self.away.load(Ordering::Relaxed) }),
+            None => Ok(Served { list: self.get(name).await?, stale: false }),
         }
     }
 
-    /// Asks storage what the names in use stand for now, and loads their lists. Called again and again by the process.
+    /// The published list, as far as is known: none while storage is away and it was never asked for.
+    pub async fn published_known(&self) -> Option<Identity> {
+        self.serve(LATEST).await.ok().map(|served| served.list.identity())
+    }
+
+    /// Asks storage what the names in use stand for now, and loads the lists that are new. Called again and again by the process.
     pub async fn follow(&self) -> Result<(), ScoringError> {
-        let names: Vec<String> = locked(&self.known).keys().cloned().collect();
-        for name in names {
-            let resolved = match self.resolve(&name).await {
-                Ok((batch, generation)) => self.load(batch, generation).await.map(|_| ()),
+        let names: Vec<(String, Identity)> = locked(&self.known).iter().map(|(name, identity)| (name.clone(), *identity)).collect();
+        let mut failure = None;
+        for (name, before) in names {
+            let followed = match self.named(&name).await {
+                Ok(now) if now == before => Ok(()),
+                Ok(_) => self.get(&name).await.map(drop),
                 Err(error) => Err(error),
             };
-            self.away.store(matches!(resolved, Err(ScoringError::Lake(_))), Ordering::Relaxed);
-            resolved?;
+            failure = failure.or_else(|| followed.err());
         }
-        Ok(())
+        self.away.store(failure.is_some(), Ordering::Relaxed);
+        failure.map_or(Ok(()), Err)
     }
 
-    /// What a name stands for now.
-    async fn resolve(&self, name: &str) -> Result<Identity, ScoringError> {
-        let identity = if name == LATEST {
-            let latest = self.latest().await?.ok_or(ScoringError::NoListPublished)?;
-            (latest.id, latest.generation)
-        } else {
-            let unknown = || ScoringError::ListNotFound(name.to_owned());
-            let batch = name.parse::<BatchKey>().map_err(|_| unknown())?;
-            (batch, self.built(batch).await?.ok_or_else(unknown)?)
-        };
-        // In memory before its name stands for it: a reader finds it there.
-        self.load(identity.0, identity.1).await?;
-        locked(&self.known).insert(name.to_owned(), identity);
-        Ok(identity)
+    /// What a name stands for in storage now.
+    async fn named(&self, name: &str) -> Result<Identity, ScoringError> {
+        if name == LATEST {
+            return self.published().await?.ok_or(ScoringError::NoListPublished);
+        }
+        let unknown = || ScoringError::ListNotFound(name.to_owned());
+        let batch = name.parse::<BatchKey>().map_err(|_| unknown())?;
+        Ok((batch, self.built(batch).await?.ok_or_else(unknown)?))
+    }
+
+    /// Where a company was on the lists that are stored, newest batch first.
+    pub async fn history(&self, siren: Siren) -> Result<Vec<(ListInfo, Placed)>, ScoringError> {
+        let mut found = Vec::new();
+        for identity in self.stored().await? {
+            let known = locked(&self.places).get(&identity).cloned();
+            let places = if let Some(places) = known {
+                places
+            } else {
+                let places = Arc::new(Places::of(&*self.load(identity).await?));
+                locked(&self.places).insert(identity, places.clone());
+                places
+            };
+            found.extend(places.find(siren).map(|placed| (places.info.clone(), placed)));
+        }
+        Ok(found)
     }
 
     /// What seals page tokens: a secret of the suite, made by the first who needs it.
@@ -191,13 +224,14 @@ impl ListStore {
     /// Stores a list as the next generation of its batch and returns it. The same content as the latest generation is
     /// that generation: nothing is written twice.
     pub async fn save(&self, mut info: ListInfo, entries: Vec<Entry>) -> Result<Arc<List>, ScoringError> {
+        let batch = info.batch;
         let bytes = codec::encode(&info.groups, &entries)?;
         info.sha256 = hex::encode(Sha256::digest(&bytes));
         let latest = self.built(info.batch).await?;
         if let Some(generation) = latest {
-            let stored = self.info(info.batch, generation).await?;
+            let stored = self.info((info.batch, generation)).await?;
             if (&stored.sha256, &stored.model_id, &stored.previous) == (&info.sha256, &info.model_id, &info.previous) {
-                return self.load(info.batch, generation).await;
+                return self.load((info.batch, generation)).await;
             }
         }
         info.generation = latest.unwrap_or(0) + 1;
@@ -206,9 +240,8 @@ impl ListStore {
         self.lake.objects().put(&path(info.batch, info.generation, "entries.parquet"), bytes.into()).await?;
         self.lake.objects().put(&path(info.batch, info.generation, "list.json"), json.into()).await?;
         self.lake.pointers().set(&format!("list-{}", info.batch), &Built { generation: info.generation }).await?;
-        let list = self.remember(List::new(info, entries));
-        self.resolve(&list.info.batch.to_string()).await?;
-        Ok(list)
+        self.remember(List::new(info, entries));
+        self.get(&batch.to_string()).await
     }
 
     /// Stores how a challenger would have made a list, beside it.
@@ -221,25 +254,36 @@ impl ListStore {
 
     /// The list of this name as storage has it now: for what must not work with one that was just replaced.
     pub async fn get(&self, id: &str) -> Result<Arc<List>, ScoringError> {
-        let (batch, generation) = self.resolve(if id.is_empty() { LATEST } else { id }).await?;
-        self.load(batch, generation).await
+        let name = if id.is_empty() { LATEST } else { id };
+        let identity = self.named(name).await?;
+        // In memory before its name stands for it: a reader finds it there.
+        let list = self.load(identity).await?;
+        locked(&self.known).insert(name.to_owned(), identity);
+        Ok(list)
     }
 
     /// Descriptions of the latest generation of every list, newest batch first.
     pub async fn all(&self) -> Result<Vec<ListInfo>, ScoringError> {
         let mut infos = Vec::new();
-        for name in self.lake.pointers().list("list-").await? {
-            let Some(batch) = name.strip_prefix("list-").and_then(|key| key.parse::<BatchKey>().ok()) else { continue };
-            if let Some(generation) = self.built(batch).await? {
-                infos.push(self.info(batch, generation).await?);
-            }
+        for identity in self.stored().await? {
+            infos.push(self.info(identity).await?);
         }
-        infos.sort_by_key(|info| std::cmp::Reverse(info.batch));
         Ok(infos)
     }
 
+    /// The latest generation of every list, newest batch first.
+    async fn stored(&self) -> Result<Vec<Identity>, ScoringError> {
+        let mut stored = Vec::new();
+        for name in self.lake.pointers().list("list-").await? {
+            let Some(batch) = name.strip_prefix("list-").and_then(|key| key.parse::<BatchKey>().ok()) else { continue };
+            stored.extend(self.built(batch).await?.map(|generation| (batch, generation)));
+        }
+        stored.sort_by_key(|(batch, _)| std::cmp::Reverse(*batch));
+        Ok(stored)
+    }
+
     /// The published list's batch and generation.
-    pub async fn published(&self) -> Result<Option<(BatchKey, u32)>, ScoringError> {
+    pub async fn published(&self) -> Result<Option<Identity>, ScoringError> {
         Ok(self.latest().await?.map(|latest| (latest.id, latest.generation)))
     }
 
@@ -247,22 +291,20 @@ impl ListStore {
     pub async fn publish(&self, id: &str) -> Result<Arc<List>, ScoringError> {
         let list = self.get(id).await?;
         let current = self.latest().await?;
-        let (id, generation) = (list.info.batch, list.info.generation);
+        let (id, generation) = list.identity();
         if current.as_ref().is_none_or(|latest| (latest.id, latest.generation) != (id, generation)) {
             let previous = current.map(|latest| Box::new(Latest { previous: None, ..latest }));
             self.lake.pointers().set("list-latest", &Latest { id, generation, previous }).await?;
         }
-        self.resolve(LATEST).await?;
-        Ok(list)
+        self.get(LATEST).await
     }
 
     /// Publishes again the list that was published before.
     pub async fn roll_back(&self) -> Result<Arc<List>, ScoringError> {
         let previous = self.latest().await?.and_then(|latest| latest.previous).ok_or(ScoringError::NothingToRollBack)?;
-        let list = self.load(previous.id, previous.generation).await?;
+        self.load((previous.id, previous.generation)).await?;
         self.lake.pointers().set("list-latest", &*previous).await?;
-        self.resolve(LATEST).await?;
-        Ok(list)
+        self.get(LATEST).await
     }
 
     async fn latest(&self) -> Result<Option<Latest>, ScoringError> {
@@ -273,17 +315,17 @@ impl ListStore {
         Ok(self.lake.pointers().read::<Built>(&format!("list-{batch}")).await?.map(|(built, _)| built.generation))
     }
 
-    async fn info(&self, batch: BatchKey, generation: u32) -> Result<ListInfo, ScoringError> {
+    async fn info(&self, (batch, generation): Identity) -> Result<ListInfo, ScoringError> {
         let path = path(batch, generation, "list.json");
         let bytes = self.lake.objects().get(&path).await?;
         serde_json::from_slice(&bytes).map_err(|error| ScoringError::document(path, error))
     }
 
-    async fn load(&self, batch: BatchKey, generation: u32) -> Result<Arc<List>, ScoringError> {
-        if let Some(list) = locked(&self.cache).get(&(batch, generation)) {
+    async fn load(&self, identity: Identity) -> Result<Arc<List>, ScoringError> {
+        if let Some(list) = locked(&self.cache).get(&identity) {
             return Ok(list.clone());
         }
-        let info = self.info(batch, generation).await?;
+        let (info, (batch, generation)) = (self.info(identity).await?, identity);
         let bytes = self.lake.objects().get(&path(batch, generation, "entries.parquet")).await?;
         if hex::encode(Sha256::digest(&bytes)) != info.sha256 {
             return Err(ScoringError::document(path(batch, generation, "entries.parquet"), "its digest is not the one of list.json"));
@@ -296,7 +338,7 @@ impl ListStore {
         let list = Arc::new(list);
         let published = locked(&self.known).get(LATEST).copied();
         let mut cache = locked(&self.cache);
-        cache.insert((list.info.batch, list.info.generation), list.clone());
+        cache.insert(list.identity(), list.clone());
         // The oldest goes first; the published one stays.
         while cache.len() > CACHED {
             let Some(oldest) = cache.keys().filter(|identity| Some(**identity) != published).min().copied() else { break };
@@ -312,4 +354,47 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn path(batch: BatchKey, generation: u32, name: &str) -> String {
     format!("lists/{batch}/{generation}/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use lake::LakeOptions;
+
+    use super::super::tests::{alerted, info};
+    use super::*;
+
+    #[tokio::test]
+    async fn readers_follow_what_is_published_and_are_served_while_storage_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Lake::open(folder.path().join("lake").to_str().unwrap(), &LakeOptions::default()).unwrap();
+        let (writer, reader) = (ListStore::new(open()), ListStore::new(open()));
+        let save = async |numbers: &[u32]| {
+            let mut entries: Vec<Entry> = numbers.iter().map(|number| alerted(*number, "21", 1.0 / f64::from(*number))).collect();
+            super::super::ranking::rank(&mut entries);
+            writer.save(info(), entries).await.unwrap();
+            writer.publish("2511").await.unwrap();
+        };
+        assert!(matches!(reader.serve("latest").await, Err(ScoringError::NoListPublished)));
+        save(&[1]).await;
+        let seen = async || {
+            let served = reader.serve("latest").await.unwrap();
+            (served.list.identity().1, served.list.entries.len(), served.stale)
+        };
+        assert_eq!(seen().await, (1, 1, false));
+        save(&[1, 2]).await;
+        assert_eq!(seen().await, (1, 1, false), "nothing is asked of storage until the next look");
+        reader.follow().await.unwrap();
+        assert_eq!(seen().await, (2, 2, false));
+        let siren = Siren::from_number(2).unwrap();
+        let history = reader.history(siren).await.unwrap();
+        assert_eq!(history.iter().map(|(info, placed)| (info.generation, placed.rank)).collect::<Vec<_>>(), [(2, 2)]);
+        assert!(reader.history(Siren::from_number(3).unwrap()).await.unwrap().is_empty());
+
+        std::fs::rename(folder.path().join("lake"), folder.path().join("away")).unwrap();
+        assert!(reader.follow().await.is_err());
+        assert_eq!(seen().await, (2, 2, true));
+        std::fs::rename(folder.path().join("away"), folder.path().join("lake")).unwrap();
+        reader.follow().await.unwrap();
+        assert_eq!(seen().await, (2, 2, false));
+    }
 }

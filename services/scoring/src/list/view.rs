@@ -3,14 +3,15 @@
 use service_kit::auth::{Right, Rights};
 
 use super::entry::{Entry, Indicators};
+use super::filter::{Flag, Number};
 use crate::reasons;
 
 /// Fields that need a right beyond that of the score, by the name that replies give them.
-const GATED: [(&str, Right); 4] = [
-    ("indicators.social_debt", Right::Urssaf),
-    ("indicators.social_debt_rising", Right::Urssaf),
-    ("indicators.payment_plan", Right::Urssaf),
-    ("indicators.short_time_hours", Right::Dgefp),
+const GATED: [(&str, Option<Right>); 4] = [
+    ("indicators.social_debt", Number::SocialDebt.right()),
+    ("indicators.social_debt_rising", Flag::SocialDebtRising.right()),
+    ("indicators.payment_plan", Flag::PaymentPlan.right()),
+    ("indicators.short_time_hours", Number::ShortTimeHours.right()),
 ];
 /// Rights that the reasons of a score may need.
 const BEHIND_REASONS: [Right; 4] = [Right::Explain, Right::Urssaf, Right::Dgefp, Right::Bdf];
@@ -27,21 +28,25 @@ impl Reader {
 
     /// Fields that are held back. It depends on the rights alone: that a field is empty tells nothing of its value.
     pub fn withheld(self) -> impl Iterator<Item = &'static str> {
-        let gated = GATED.into_iter().filter(move |(_, right)| !self.0.has(*right)).map(|(field, _)| field);
+        let gated = GATED.into_iter().filter(move |(_, right)| !self.opens(*right)).map(|(field, _)| field);
         let reasons = BEHIND_REASONS.iter().any(|right| !self.0.has(*right)).then_some("reasons");
         gated.chain(reasons)
     }
 
+    /// Whether a field that needs this right is the reader's to see.
+    pub fn opens(self, right: Option<Right>) -> bool {
+        right.is_none_or(|right| self.0.has(right))
+    }
+
     /// The entry without what the reader may not see.
     pub fn view(self, entry: &Entry) -> Entry {
-        let (urssaf, dgefp) = (self.0.has(Right::Urssaf), self.0.has(Right::Dgefp));
         Entry {
             reasons: reasons::shown(&entry.reasons, self.0).cloned().collect(),
             indicators: Indicators {
-                social_debt: entry.indicators.social_debt.filter(|_| urssaf),
-                social_debt_rising: entry.indicators.social_debt_rising.filter(|_| urssaf),
-                payment_plan: entry.indicators.payment_plan.filter(|_| urssaf),
-                short_time_hours: entry.indicators.short_time_hours.filter(|_| dgefp),
+                social_debt: entry.indicators.social_debt.filter(|_| self.opens(Number::SocialDebt.right())),
+                social_debt_rising: entry.indicators.social_debt_rising.filter(|_| self.opens(Flag::SocialDebtRising.right())),
+                payment_plan: entry.indicators.payment_plan.filter(|_| self.opens(Flag::PaymentPlan.right())),
+                short_time_hours: entry.indicators.short_time_hours.filter(|_| self.opens(Number::ShortTimeHours.right())),
                 ..entry.indicators
             },
             ..entry.clone()

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use domain::{AlertLevel, BatchKey, Department, NafCode, NafNomenclature, NafSection, NaiveDate, Siren};
-use service_kit::auth::{Principal, Right};
+use service_kit::auth::Right;
 
 use super::super::curated::{self, CAP, LEAST_AGE};
 use super::super::entry::{Entry, ListInfo};
+use super::super::filter::{Flag, Number};
 use super::super::query::Query;
 use super::super::store::List;
+use super::super::view::Reader;
 
 /// Said in place of what the caller has no right to: empty means unknown.
 const WITHHELD: &str = "non communiqué";
@@ -53,7 +55,7 @@ impl Column<'_> {
 }
 
 struct Columns<'a> {
-    principal: &'a Principal,
+    reader: Reader,
     all: Vec<Column<'a>>,
 }
 
@@ -62,8 +64,8 @@ impl<'a> Columns<'a> {
         self.all.push(Column { name: name.to_owned(), withheld: false, make: Box::new(make) });
     }
 
-    fn gated(&mut self, name: &str, right: Right, make: impl Fn(&Row<'_>) -> Cell + 'a) {
-        self.all.push(Column { name: name.to_owned(), withheld: !self.principal.has(right), make: Box::new(make) });
+    fn gated(&mut self, name: &str, right: Option<Right>, make: impl Fn(&Row<'_>) -> Cell + 'a) {
+        self.all.push(Column { name: name.to_owned(), withheld: !self.reader.opens(right), make: Box::new(make) });
     }
 }
 
@@ -81,8 +83,8 @@ fn code(entry: &Entry) -> Cell {
 
 impl Sheet {
     /// The columns for the caller of a question.
-    pub fn columns<'a>(self, list: &'a List, query: &'a Query) -> Vec<Column<'a>> {
-        let mut columns = Columns { principal: query.principal(), all: Vec::new() };
+    pub fn columns<'a>(self, list: &'a List, query: &Query) -> Vec<Column<'a>> {
+        let mut columns = Columns { reader: Reader::new(query.principal().rights), all: Vec::new() };
         match self {
             Self::Full => full(&mut columns, &list.info),
             Self::Codefi => codefi(&mut columns, list),
@@ -112,14 +114,15 @@ fn full(columns: &mut Columns<'_>, info: &ListInfo) {
     columns.add("probabilite_pourcent", |row| Cell::Number(Some(row.entry.probability * 100.0), 3));
     columns.add("effectif", |row| Cell::Number(row.entry.indicators.headcount, 0));
     columns.add("chiffre_affaires_euros", |row| Cell::Number(row.entry.indicators.turnover, 0));
-    columns.gated("dette_sociale_euros", Right::Urssaf, |row| Cell::Number(row.entry.indicators.social_debt, 2));
-    columns.gated("dette_sociale_en_hausse", Right::Urssaf, |row| yes_no(row.entry.indicators.social_debt_rising));
-    columns.gated("delai_de_paiement", Right::Urssaf, |row| yes_no(row.entry.indicators.payment_plan));
-    columns.gated("heures_activite_partielle", Right::Dgefp, |row| Cell::Number(row.entry.indicators.short_time_hours, 1));
+    columns.gated("dette_sociale_euros", Number::SocialDebt.right(), |row| Cell::Number(row.entry.indicators.social_debt, 2));
+    columns.gated("dette_sociale_en_hausse", Flag::SocialDebtRising.right(), |row| yes_no(row.entry.indicators.social_debt_rising));
+    columns.gated("delai_de_paiement", Flag::PaymentPlan.right(), |row| yes_no(row.entry.indicators.payment_plan));
+    columns
+        .gated("heures_activite_partielle", Number::ShortTimeHours.right(), |row| Cell::Number(row.entry.indicators.short_time_hours, 1));
     for (position, group) in info.groups.iter().enumerate() {
         columns.add(&format!("points_{group}"), points(position));
     }
-    columns.gated("raisons", Right::Explain, |row| {
+    columns.gated("raisons", Some(Right::Explain), |row| {
         text(row.entry.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join(" | "))
     });
 }
@@ -144,7 +147,7 @@ fn codefi(columns: &mut Columns<'_>, list: &List) {
     // A company in a procedure is not at risk, hence not on a list.
     columns.add("Statut de procédure collective", |_| text("In bonis"));
     columns.add("Dernier effectif entreprise", |row| Cell::Number(row.entry.indicators.headcount, 0));
-    columns.gated("Montant de la dette sociale", Right::Urssaf, |row| Cell::Number(row.entry.indicators.social_debt, 2));
+    columns.gated("Montant de la dette sociale", Number::SocialDebt.right(), |row| Cell::Number(row.entry.indicators.social_debt, 2));
     columns.add("Code secteur", move |row| {
         text(naf(row.entry).and_then(NafCode::section).map(|it| it.letter().to_string()).unwrap_or_default())
     });
@@ -163,8 +166,10 @@ fn codefi(columns: &mut Columns<'_>, list: &List) {
         let position = list.info.groups.iter().position(|known| known == group).unwrap_or(usize::MAX);
         columns.add(label, move |row| Cell::Number(row.entry.groups.get(position).map(|share| share.points), 0));
     }
-    columns.gated("Liste retraitée", Right::Urssaf, move |row| text(if proposed.contains(&row.entry.siren) { "Oui" } else { "Non" }));
-    columns.gated("Délai de paiement Urssaf", Right::Urssaf, |row| yes_no(row.entry.indicators.payment_plan));
+    columns.gated("Liste retraitée", Flag::PaymentPlan.right(), move |row| {
+        text(if proposed.contains(&row.entry.siren) { "Oui" } else { "Non" })
+    });
+    columns.gated("Délai de paiement Urssaf", Flag::PaymentPlan.right(), |row| yes_no(row.entry.indicators.payment_plan));
     columns.add("Entreprises récentes", move |row| yes_no(row.entry.created.map(|day| day > recent)));
     // Cases are kept by regional tools.
     columns.add("Accompagnement", |_| text("-"));

@@ -123,8 +123,8 @@ impl Test {
     /// The right that the field needs, beyond that of the score.
     pub const fn right(&self) -> Option<Right> {
         match self {
-            Self::Number(Number::SocialDebt, ..) | Self::Flag(Flag::PaymentPlan | Flag::SocialDebtRising, _) => Some(Right::Urssaf),
-            Self::Number(Number::ShortTimeHours, ..) | Self::Flag(Flag::ShortTimeWork, _) => Some(Right::Dgefp),
+            Self::Number(number, ..) => number.right(),
+            Self::Flag(flag, _) => flag.right(),
             _ => None,
         }
     }
@@ -152,6 +152,15 @@ impl Test {
 }
 
 impl Number {
+    /// The right that it needs, beyond that of the score.
+    pub const fn right(self) -> Option<Right> {
+        match self {
+            Self::SocialDebt => Some(Right::Urssaf),
+            Self::ShortTimeHours => Some(Right::Dgefp),
+            Self::Rank | Self::Headcount | Self::Turnover => None,
+        }
+    }
+
     /// Its value, NaN when unknown.
     pub fn of(self, facts: &Facts) -> f64 {
         match self {
@@ -165,6 +174,15 @@ impl Number {
 }
 
 impl Flag {
+    /// The right that it needs, beyond that of the score.
+    pub const fn right(self) -> Option<Right> {
+        match self {
+            Self::PaymentPlan | Self::SocialDebtRising => Some(Right::Urssaf),
+            Self::ShortTimeWork => Some(Right::Dgefp),
+            Self::FirstAlert | Self::FirstHighAlert => None,
+        }
+    }
+
     fn of(self, facts: &Facts) -> Option<bool> {
         match self {
             Self::FirstAlert => Some(facts.first_alert),

@@ -9,8 +9,18 @@ use service_kit::error::{ErrorCode, ServiceError};
 use super::super::facts::folded;
 use super::{Compare, Filter, Flag, Number, Test};
 
+/// Values in the lists of a message, at most: more than there are departments, and few enough to try on each entry.
+const MOST: usize = 200;
+
 /// Reads a message.
 pub fn parse(message: &RankedListFilter) -> Result<Filter, ServiceError> {
+    let texts = [&message.departments, &message.regions, &message.naf_sections, &message.naf_prefixes, &message.legal_categories];
+    if texts.iter().map(|texts| texts.len()).sum::<usize>() + message.alert_levels.len() > MOST || message.query.len() > MOST {
+        return Err(ServiceError::new(
+            ErrorCode::TooManyItems,
+            format!("structured_filter: more than {MOST} values, or characters searched for"),
+        ));
+    }
     let mut all = Vec::new();
     let departments = departments(message)?;
     if !departments.is_empty() {
@@ -196,6 +206,15 @@ mod tests {
             RankedListFilter { created_before: Some(Date { year: 2001, month: 13, day: 1 }), ..base() },
         ] {
             assert_eq!(parse(&message).unwrap_err().code(), ErrorCode::InvalidArgument, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_would_keep_a_server_busy_is_refused() {
+        let many = RankedListFilter { naf_prefixes: vec!["43".into(); 201], ..RankedListFilter::default() };
+        let long = RankedListFilter { query: "a".repeat(201), ..RankedListFilter::default() };
+        for message in [many, long] {
+            assert_eq!(parse(&message).unwrap_err().code(), ErrorCode::TooManyItems);
         }
     }
 
