@@ -84,7 +84,7 @@ def main():
         timed([sys.executable, "-c", INVENT, str(rows), str(frame)])
     parameters = dict(PARAMETERS, rounds=ROUNDS, early_stopping_rounds="null", feature_fraction=1, bagging_fraction=1, bagging_frequency=0)
     ours = [sf, "--quiet", "train", "--frame", str(frame), "--entity", "entity", "--time", "time", "--label", "y", "--split", "part"]
-    ours += ["--alone", "--out", str(out)] + [f"--parameter={name}={value}" for name, value in parameters.items()]
+    ours += ["--alone", "--model=lightgbm", "--out", str(out)] + [f"--parameter={name}={value}" for name, value in parameters.items()]
     theirs = [sys.executable, "-c", PYTHON, str(frame), str(predicted)]
     measured = {"ours": [], "python": []}
     for _ in range(runs):

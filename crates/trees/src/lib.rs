@@ -1,6 +1,7 @@
 //! The learning engine: LightGBM behind a safe interface, and everything that a model of company failure needs around it.
 //!
 //! - [`Rows`], [`Dataset`], [`train()`], [`Model`]: streamed training data, reproducible training, prediction, contributions;
+//! - [`blend()`]: one model out of several;
 //! - [`network`]: the same over several machines;
 //! - [`reference`]: predictions by LightGBM's own code, which ours equal;
 //! - [`metrics`]: ranking, thresholds, probabilities, confidence intervals by company, lead time;
@@ -13,6 +14,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod blend;
 pub mod calibration;
 mod collective;
 pub mod dataset;
@@ -35,6 +37,7 @@ mod sigmoid;
 pub mod signature;
 pub mod train;
 
+pub use blend::{Part, blend};
 pub use dataset::{Dataset, DatasetBuilder, Sampler, Schema};
 pub use error::{Result, TreesError};
 pub use model::Model;

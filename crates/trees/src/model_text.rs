@@ -46,28 +46,44 @@ pub(crate) struct NodeText {
 impl ModelText {
     /// Reads the header and every tree.
     pub(crate) fn read(text: &str) -> Result<Self> {
-        let (head, _) = text.split_once("\nTree=").ok_or_else(|| wrong("there is no tree"))?;
-        if head.lines().next() != Some("tree") {
-            return Err(wrong("the first line is not `tree`"));
-        }
+        let Cut { head, trees } = Cut::of(text)?;
         let header = Section { name: "header", text: head };
         if header.one::<u32>("num_class")? != 1 || header.one::<u32>("num_tree_per_iteration")? != 1 {
             return Err(wrong("it has not exactly one output"));
         }
         let feature_names: Vec<String> = header.value("feature_names")?.split_whitespace().map(str::to_owned).collect();
-        let sizes: Vec<usize> = header.many("tree_sizes")?;
+        let trees = trees.iter().map(|tree| read_tree(tree, feature_names.len())).collect::<Result<_>>()?;
+        Ok(Self { feature_names, trees })
+    }
+}
+
+/// A text cut into its header and its trees.
+pub(crate) struct Cut<'a> {
+    /// The lines before the first tree.
+    pub(crate) head: &'a str,
+    /// The trees.
+    pub(crate) trees: Vec<Section<'a>>,
+}
+
+impl<'a> Cut<'a> {
+    /// Cuts a text where it says that its trees end.
+    pub(crate) fn of(text: &'a str) -> Result<Self> {
+        let (head, _) = text.split_once("\nTree=").ok_or_else(|| wrong("there is no tree"))?;
+        if head.lines().next() != Some("tree") {
+            return Err(wrong("the first line is not `tree`"));
+        }
         let mut rest = text.get(head.len() + 1..).unwrap_or_default();
-        let mut trees = Vec::with_capacity(sizes.len());
-        for size in &sizes {
-            let (tree, after) = rest.split_at_checked(*size).ok_or_else(|| wrong("the trees are cut short"))?;
-            let (name, body) = tree.split_once('\n').ok_or_else(|| wrong("a tree is empty"))?;
-            trees.push(read_tree(&Section { name, text: body }, feature_names.len())?);
+        let mut trees = Vec::new();
+        for size in (Section { name: "header", text: head }).many::<usize>("tree_sizes")? {
+            let (tree, after) = rest.split_at_checked(size).ok_or_else(|| wrong("the trees are cut short"))?;
+            let (name, text) = tree.split_once('\n').ok_or_else(|| wrong("a tree is empty"))?;
+            trees.push(Section { name, text });
             rest = after;
         }
         if !rest.starts_with("end of trees") {
             return Err(wrong("the sizes of the trees do not lead to `end of trees`"));
         }
-        Ok(Self { feature_names, trees })
+        Ok(Self { head, trees })
     }
 }
 
@@ -76,9 +92,11 @@ fn wrong(problem: impl Into<String>) -> TreesError {
 }
 
 /// Lines of `key=value`.
-struct Section<'a> {
-    name: &'a str,
-    text: &'a str,
+pub(crate) struct Section<'a> {
+    /// What errors call it.
+    pub(crate) name: &'a str,
+    /// The lines.
+    pub(crate) text: &'a str,
 }
 
 impl<'a> Section<'a> {
@@ -87,7 +105,8 @@ impl<'a> Section<'a> {
         found.ok_or_else(|| wrong(format!("`{key}` is missing in {}", self.name)))
     }
 
-    fn one<T: FromStr>(&self, key: &str) -> Result<T> {
+    /// The number of a key.
+    pub(crate) fn one<T: FromStr>(&self, key: &str) -> Result<T> {
         self.value(key)?.parse().map_err(|_| wrong(format!("`{key}` is not a number in {}", self.name)))
     }
 

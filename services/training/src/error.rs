@@ -49,10 +49,10 @@ pub enum TrainingError {
     #[error("'{0}' is not a protocol: holdout, disjoint, rolling or lenient")]
     UnknownProtocol(String),
     /// The model has no such name.
-    #[error("'{0}' is not a kind of model: lightgbm, logistic, random-forest or rule")]
+    #[error("'{0}' is not a kind of model: mixture, lightgbm, logistic, random-forest or rule")]
     UnknownKind(String),
     /// A kind that scoring cannot load.
-    #[error("a {0} model is compared in reports but cannot be registered: register lightgbm")]
+    #[error("a {0} model is compared in reports but cannot be registered: register a mixture or lightgbm")]
     NotServable(&'static str),
     /// No such model.
     #[error("there is no model '{0}': `sf models list` shows those that exist")]

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use trees::calibration::{Calibration, Choice, VennAbers};
 use trees::metrics::{Ranked, Scored};
 use trees::scorers::{DebtRule, Forest, Logistic, LogisticParams};
-use trees::{Network, Params, Round, Scorer, Trained, ValidationMetric, train, train_together};
+use trees::{Network, Params, Round, Scorer, Trained, ValidationMetric};
 
 use crate::error::TrainingError;
+use crate::mixture;
 use crate::prepare::Prepared;
 use crate::scored::Observed;
 use crate::split::scramble;
@@ -18,7 +19,9 @@ use crate::split::scramble;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Gradient boosting: the default.
+    /// A boosting and a forest in one LightGBM text: the default.
+    Mixture,
+    /// One gradient boosting.
     Lightgbm,
     /// Logistic regression on standardised features.
     Logistic,
@@ -32,22 +35,28 @@ pub enum Kind {
 
 impl Kind {
     /// Those that are compared, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Lightgbm, Self::Logistic, Self::RandomForest, Self::Rule];
+    pub const ALL: [Self; 5] = [Self::Mixture, Self::Lightgbm, Self::Logistic, Self::RandomForest, Self::Rule];
 
     /// Reads a name; empty means the default.
     pub fn parse(name: &str) -> Option<Self> {
-        if name.is_empty() { Some(Self::Lightgbm) } else { Self::ALL.into_iter().find(|kind| kind.name() == name) }
+        if name.is_empty() { Some(Self::Mixture) } else { Self::ALL.into_iter().find(|kind| kind.name() == name) }
     }
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Mixture => "mixture",
             Self::Lightgbm => "lightgbm",
             Self::Logistic => "logistic",
             Self::RandomForest => "random-forest",
             Self::Rule => "rule",
             Self::Hazard => "hazard",
         }
+    }
+
+    /// Whether it can be registered and served: it is a LightGBM text.
+    pub const fn is_servable(self) -> bool {
+        matches!(self, Self::Mixture | Self::Lightgbm)
     }
 }
 
@@ -68,7 +77,7 @@ pub struct Fitted {
     pub kind: Kind,
     /// What ranks.
     pub scorer: Box<dyn Scorer>,
-    /// LightGBM text, for the kind that can be served.
+    /// LightGBM text, for the kinds that can be served.
     pub text: Option<String>,
     /// Metric on validation after each round, for the kinds that follow one.
     pub history: Vec<Round>,
@@ -98,20 +107,6 @@ pub fn params(roles: &FeatureRoles, threads: u32, asked: &[(String, String)]) ->
     Ok(asked.iter().try_fold(defaults, |params, (name, value)| params.with(name, value))?)
 }
 
-/// Grows the boosting, with the other processes of a network if there is one.
-pub fn boost(
-    prepared: &Prepared,
-    params: &Params,
-    network: Option<&Network>,
-    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
-) -> Result<Trained, TrainingError> {
-    let (data, validation) = (&prepared.train, Some(&prepared.validation));
-    Ok(match network {
-        None => train(params, data, validation, progress)?,
-        Some(network) => train_together(network, params, data, validation, progress)?,
-    })
-}
-
 /// Fits one kind. `progress` may cancel.
 pub fn fit(
     kind: Kind,
@@ -123,10 +118,12 @@ pub fn fit(
 ) -> Result<Fitted, TrainingError> {
     let fitted = |scorer: Box<dyn Scorer>| Fitted { kind, scorer, text: None, history: Vec::new() };
     Ok(match kind {
-        Kind::Lightgbm => {
-            let trained = boost(prepared, params, network, progress)?;
-            let text = trained.model.to_text().to_owned();
-            Fitted { text: Some(text), history: trained.history, ..fitted(Box::new(trained.model)) }
+        Kind::Mixture | Kind::Lightgbm => {
+            let Trained { model, history, .. } = match kind {
+                Kind::Mixture => mixture::grow(prepared, params, network, progress)?,
+                _ => mixture::boost(prepared, params, network, progress)?,
+            };
+            Fitted { text: Some(model.to_text().to_owned()), history, ..fitted(Box::new(model)) }
         }
         Kind::RandomForest => {
             let published = Params::published_forest(prepared.train.features());

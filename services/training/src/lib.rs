@@ -19,6 +19,7 @@ pub mod feedback;
 pub mod hazard;
 pub mod job;
 pub mod learn;
+pub mod mixture;
 pub mod offline;
 pub mod prepare;
 pub mod promotion;

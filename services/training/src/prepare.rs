@@ -12,6 +12,8 @@ use crate::split::Split;
 
 /// Rows kept whole in memory, at most, for what cannot work on bins: the logistic regression, effects.
 pub(crate) const SAMPLE_ROWS: usize = 100_000;
+/// Validation rows kept whole, at most: enough for means and spreads of scores.
+const VALIDATION_ROWS: usize = 20_000;
 
 /// How the rows of a source are used.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +66,8 @@ pub struct Prepared {
     pub validation: Dataset,
     /// Some whole training rows.
     pub sample: Sample,
+    /// Some whole validation rows.
+    pub validation_sample: Sample,
     /// How many there are of each.
     pub sizes: Sizes,
 }
@@ -74,7 +78,7 @@ pub fn prepare(source: &dyn Source, used: Use<'_>, categorical: &[usize], seed: 
     let schema = Schema::new(source.features().to_vec(), categorical.to_vec())?;
     let width = schema.features();
     let mut sampler = Sampler::new(&schema, &Binning { seed, ..Binning::default() })?;
-    let mut sample = Sample::new(width, SAMPLE_ROWS, seed);
+    let (mut sample, mut validation_sample) = (Sample::new(width, SAMPLE_ROWS, seed), Sample::new(width, VALIDATION_ROWS, seed));
     let (mut sizes, mut sides) = (Sizes::default(), Sides::default());
     source.read(&mut |chunk| {
         for (at, row) in chunk.rows.iter().enumerate() {
@@ -85,10 +89,14 @@ pub fn prepare(source: &dyn Source, used: Use<'_>, categorical: &[usize], seed: 
             sizes.rows[side as usize] += 1;
             sizes.positives[side as usize] += usize::from(label);
             sides.see(row.entity, side, label);
-            if side == Side::Train && used.owns(row) {
-                let values = chunk.values_of(at, width);
-                sampler.push(Rows::new(values, width)?)?;
-                sample.push(values, label);
+            let values = chunk.values_of(at, width);
+            match side {
+                Side::Train if used.owns(row) => {
+                    sampler.push(Rows::new(values, width)?)?;
+                    sample.push(values, label);
+                }
+                Side::Validation => validation_sample.push(values, label),
+                Side::Train | Side::Test => {}
             }
         }
         Ok(())
@@ -114,7 +122,7 @@ pub fn prepare(source: &dyn Source, used: Use<'_>, categorical: &[usize], seed: 
         train_rows.flush(&mut train, width, used.feedback.is_weighted())?;
         validation_rows.flush(&mut validation, width, false)
     })?;
-    Ok(Prepared { train: train.finish()?, validation: validation.finish()?, sample, sizes })
+    Ok(Prepared { train: train.finish()?, validation: validation.finish()?, sample, validation_sample, sizes })
 }
 
 /// Refuses rows that nothing can be learnt from or measured on.

@@ -56,7 +56,7 @@ impl Asked {
     pub fn of(request: &TrainModelRequest) -> Result<Self, TrainingError> {
         let protocol = |name: &str| Protocol::parse(name).ok_or_else(|| TrainingError::UnknownProtocol(name.to_owned()));
         let kind = Kind::parse(&request.model).ok_or_else(|| TrainingError::UnknownKind(request.model.clone()))?;
-        if kind != Kind::Lightgbm {
+        if !kind.is_servable() {
             return Err(TrainingError::NotServable(kind.name()));
         }
         if request.workers > MOST_WORKERS {

@@ -45,7 +45,7 @@ pub struct Plan<'a> {
     pub hazard: bool,
     /// Companies that a department can follow at once.
     pub capacity: u32,
-    /// The place among processes that train together. Then only the boosting is fitted, and `kinds` names nothing else.
+    /// The place among processes that train together. Then only the first kind is fitted, one that can be served, and `kinds` names nothing else.
     pub place: Option<&'a Place>,
 }
 
@@ -110,7 +110,8 @@ impl Plan<'_> {
 pub fn assist(source: &dyn Source, plan: &Plan<'_>) -> Result<(), TrainingError> {
     let network = plan.join()?;
     let prepared = plan.prepare(source)?;
-    learn::boost(&prepared, plan.params, network.as_ref(), &mut |_| ControlFlow::Continue(()))?;
+    let kind = plan.kinds.first().copied().ok_or(TrainingError::NothingToMeasure("train"))?;
+    learn::fit(kind, &prepared, plan.roles, plan.params, network.as_ref(), &mut |_| ControlFlow::Continue(()))?;
     Ok(())
 }
 
@@ -328,7 +329,7 @@ pub(crate) mod tests {
         let of = |seed| {
             let params = Params { seed, ..bagged.clone() };
             let study =
-                run(&source, &plan(Protocol::Holdout, &[Kind::Lightgbm, Kind::Logistic, Kind::RandomForest], &params), &mut quiet).unwrap();
+                run(&source, &plan(Protocol::Holdout, &[Kind::Mixture, Kind::Logistic, Kind::RandomForest], &params), &mut quiet).unwrap();
             let section = serde_json::to_string(&study.section).unwrap();
             (study.first.text.unwrap(), section)
         };
@@ -354,7 +355,7 @@ pub(crate) mod tests {
         let source = companies(600, 80, |_, drift| drift);
         let study = run(&source, &plan(Protocol::Holdout, &Kind::ALL, &params()), &mut quiet).unwrap();
         let section = &study.section;
-        assert_eq!(section.models.iter().map(|model| model.kind).collect::<Vec<_>>(), Kind::ALL[..3]);
+        assert_eq!(section.models.iter().map(|model| model.kind).collect::<Vec<_>>(), Kind::ALL[..4]);
         assert_eq!(section.left_out.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [Kind::Rule], "there is no debt to read");
         for model in &section.models {
             let auc = model.worth.figures[&Figure::Auc];
@@ -368,7 +369,7 @@ pub(crate) mod tests {
     #[test]
     fn two_processes_grow_the_model_of_one() {
         let source = companies(900, 80, |_, drift| drift);
-        let (kinds, params) = ([Kind::Lightgbm], params());
+        let (kinds, params) = ([Kind::Mixture], params());
         let host = std::net::IpAddr::from([127, 0, 0, 1]);
         let machines = vec![crate::crew::address(host).unwrap(), crate::crew::address(host).unwrap()];
         let places = [0, 1].map(|rank| Place { rank, machines: machines.clone() });

@@ -14,7 +14,6 @@ use tonic::Code;
 use crate::Settings;
 use crate::crew::{self, Place};
 use crate::error::TrainingError;
-use crate::learn::Kind;
 use crate::setup::Setup;
 use crate::study;
 
@@ -72,7 +71,7 @@ impl Worker<'_> {
         }
         let task = move || {
             let split = setup.splits.first().ok_or_else(strange)?;
-            study::assist(&setup.source, &setup.plan(split, &[Kind::Lightgbm], &setup.lineage.params, Some(&place)))
+            study::assist(&setup.source, &setup.plan(split, &[setup.asked.kind], &setup.lineage.params, Some(&place)))
         };
         tokio::task::spawn_blocking(task).await.map_err(|error| TrainingError::Task(error.to_string()))?
     }

@@ -134,6 +134,8 @@ pub enum Protocol {
 /// What is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ModelKind {
+    /// Boosted trees and a forest, as one model.
+    Mixture,
     /// Boosted trees.
     Lightgbm,
     /// Logistic regression.
@@ -158,7 +160,7 @@ pub struct Train {
     #[arg(long, value_enum, default_value = "holdout")]
     pub protocol: Protocol,
     /// What is trained.
-    #[arg(long, value_enum, default_value = "lightgbm")]
+    #[arg(long, value_enum, default_value = "mixture")]
     pub model: ModelKind,
     /// Protocols measured beside it, for the report; those of the configuration otherwise.
     #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "frame")]

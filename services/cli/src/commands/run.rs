@@ -38,7 +38,7 @@ pub async fn run(session: &Session, arguments: &Run) -> Result<(), Failure> {
         }
         Err(status) if ServiceError::from_status(&status).code() == ErrorCode::NoChampion => {
             let stage = Stage::new(session, "Training, honest protocol");
-            let defaults = models::request(batch, Protocol::Holdout, ModelKind::Lightgbm);
+            let defaults = models::request(batch, Protocol::Holdout, ModelKind::Mixture);
             let request = TrainModelRequest { promote_if_none: true, ..defaults };
             models::evaluation(&models::learn(session, request).await?).print(session.format)?;
             stage.done();

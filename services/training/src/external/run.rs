@@ -47,7 +47,7 @@ pub fn run(asked: &Asked, progress: &mut dyn FnMut(Kind, Option<Round>)) -> Resu
     // Nothing is known of the columns: no category, no direction, no debt for the rule to read.
     let roles = FeatureRoles::default();
     let params = learn::params(&roles, asked.threads, &asked.parameters)?;
-    let comparable: &[Kind] = if asked.alone { &[] } else { &[Kind::Lightgbm, Kind::Logistic, Kind::RandomForest] };
+    let comparable: &[Kind] = if asked.alone { &[] } else { &[Kind::Mixture, Kind::Lightgbm, Kind::Logistic, Kind::RandomForest] };
     let kinds: Vec<Kind> = std::iter::once(asked.kind).chain(comparable.iter().copied().filter(|kind| *kind != asked.kind)).collect();
     let plan = Plan {
         split: Split::given(),

@@ -1,0 +1,128 @@
+//! The mixture that is served by default: a boosting and a forest, as one model.
+//!
+//! The trees of a boosting are small and correct each other; those of a forest are deep and independent. They err on other
+//! companies, and the mean of both ranks better than either. The weight was fixed on periods before all test rows
+//! (`docs/decisions/0020-mixture.md`). Both parts keep the directions of risk of the catalogue, and so does the whole.
+
+use std::ops::ControlFlow;
+
+use trees::{Dataset, Model, Network, Params, Part, Round, Rows, Trained, TreesError, blend, train, train_together};
+
+use crate::error::TrainingError;
+use crate::prepare::Prepared;
+
+/// Weight of the forest, once its scores are as wide as those of the boosting; the boosting has the rest.
+const FOREST: f64 = 0.4;
+/// Training rows of a leaf of the forest, at least. With single rows the model is three times as large and no better.
+const FOREST_LEAF: u32 = 20;
+
+/// Grows a boosting, with the other processes of a network if there is one.
+pub fn boost(
+    prepared: &Prepared,
+    params: &Params,
+    network: Option<&Network>,
+    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
+) -> Result<Trained, TrainingError> {
+    Ok(one(network, params, &prepared.train, Some(&prepared.validation), progress)?)
+}
+
+/// Grows a mixture, with the other processes of a network if there is one. `progress` is told of the rounds of each part in
+/// turn, and may cancel. The raw scores are as wide as those of the boosting: log-odds, about. What is said of rounds is said of
+/// the boosting.
+pub fn grow(
+    prepared: &Prepared,
+    params: &Params,
+    network: Option<&Network>,
+    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
+) -> Result<Trained, TrainingError> {
+    let boosting = boost(prepared, params, network, progress)?;
+    let params = forest(params, prepared.train.features());
+    let forest = one(network, &params, &prepared.train, None, progress)?.model;
+    Ok(Trained { model: mix(&boosting.model, &forest, prepared.validation_sample.rows()?)?, ..boosting })
+}
+
+/// The forest of a mixture: the published one with larger leaves and with the directions of risk.
+fn forest(params: &Params, features: usize) -> Params {
+    Params {
+        min_data_in_leaf: FOREST_LEAF,
+        monotone_constraints: params.monotone_constraints.clone(),
+        positive_weight: params.positive_weight,
+        threads: params.threads,
+        seed: params.seed,
+        ..Params::published_forest(features)
+    }
+}
+
+/// Weighs the parts: the raw scores of the forest are brought to the mean and the width that those of the boosting have on
+/// validation rows.
+fn mix(boosting: &Model, forest: &Model, rows: Rows<'_>) -> Result<Model, TreesError> {
+    let (boosted, spread) = moments(&boosting.predict_raw(rows)?);
+    let (grown, width) = moments(&forest.predict_raw(rows)?);
+    // A forest that tells nothing apart has nothing to add.
+    let factor = if width > 0.0 { FOREST * spread / width } else { 0.0 };
+    let parts = [Part { model: boosting, factor: 1.0 - FOREST }, Part { model: forest, factor }];
+    blend(&parts, FOREST * boosted - factor * grown)
+}
+
+/// Mean and standard deviation.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt())
+}
+
+fn one(
+    network: Option<&Network>,
+    params: &Params,
+    data: &Dataset,
+    validation: Option<&Dataset>,
+    progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
+) -> Result<Trained, TreesError> {
+    match network {
+        None => train(params, data, validation, progress),
+        Some(network) => train_together(network, params, data, validation, progress),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::tests::prepared;
+
+    fn mixture(params: &Params) -> Trained {
+        grow(&prepared(), params, None, &mut |_| ControlFlow::Continue(())).unwrap()
+    }
+
+    #[test]
+    fn the_parts_are_weighted_and_each_keeps_the_directions_of_risk() {
+        let params = Params { rounds: 20, num_leaves: 7, monotone_constraints: vec![-1, 0, 0], ..Params::default() };
+        let prepared = prepared();
+        let trained = mixture(&params);
+        assert_eq!((trained.model.trees(), trained.history.len()), (20 + 100, 20));
+        let alone = boost(&prepared, &params, None, &mut |_| ControlFlow::Continue(())).unwrap().model;
+        let rows = prepared.validation_sample.rows().unwrap();
+        let ((mean, width), (boosted, spread)) =
+            (moments(&trained.model.predict_raw(rows).unwrap()), moments(&alone.predict_raw(rows).unwrap()));
+        assert!((mean - boosted).abs() < 0.5 && (0.6..1.4).contains(&(width / spread)), "{mean} {boosted} {width} {spread}");
+        let ladder: Vec<f32> = (0..200u8).flat_map(|step| [f32::from(step) / 100.0, 0.5, 0.1]).collect();
+        let scores = trained.model.predict_raw(Rows::new(&ladder, 3).unwrap()).unwrap();
+        assert!(scores.windows(2).all(|pair| pair[0] >= pair[1] - 1e-12), "the risk falls with the first feature");
+        assert!(scores[199] < scores[0]);
+    }
+
+    #[test]
+    fn the_seed_decides_and_every_part_can_be_cancelled() {
+        let params = Params { rounds: 5, num_leaves: 7, bagging_fraction: 0.5, bagging_frequency: 1, ..Params::default() };
+        assert_eq!(mixture(&params).model.to_text(), mixture(&params).model.to_text());
+        assert_ne!(mixture(&params).model.to_text(), mixture(&Params { seed: 8, ..params.clone() }).model.to_text());
+        for stop in [3, 8, 100] {
+            let mut rounds = 0;
+            let mut progress = |_| {
+                rounds += 1;
+                if rounds == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let stopped = grow(&prepared(), &params, None, &mut progress);
+            assert!(matches!(stopped, Err(TrainingError::Trees(TreesError::Cancelled { .. }))), "after {stop}");
+        }
+    }
+}
