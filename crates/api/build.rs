@@ -36,7 +36,7 @@ fn numbers(descriptors: &FileDescriptorSet, message: &str) -> Vec<String> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Asked when it runs: a build folder that two clones share may hold this program as compiled for the other one.
     let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
-    let packages = ["common", "ingestion", "features", "training", "scoring", "lists"];
+    let packages = ["common", "ingestion", "features", "training", "scoring", "lists", "companies", "feedback", "audit"];
     let mut files: Vec<PathBuf> =
         packages.iter().map(|package| root.join(format!("signauxfaibles/{package}/v1/{package}.proto"))).collect();
     files.push(root.join("google/longrunning/operations.proto"));

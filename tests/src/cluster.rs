@@ -17,8 +17,8 @@ const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"
 /// Servers that stop when the value is dropped.
 pub struct Cluster {
     folder: PathBuf,
-    #[allow(dead_code, reason = "stops when it is dropped")]
-    s3: S3,
+    /// Until it is stopped.
+    s3: Option<S3>,
     endpoint: String,
     redis_port: u16,
     servers: Vec<Child>,
@@ -41,6 +41,7 @@ impl Cluster {
     /// The same, with the services reaching S3 at another address.
     pub fn with_storage(folder: &Path, s3: S3, endpoint: String) -> Self {
         s3.make_bucket("signaux");
+        let s3 = Some(s3);
         let [redis_port, ports @ ..] = free_ports::<5>();
         let mut cluster = Self { folder: folder.to_owned(), s3, endpoint, redis_port, servers: vec![], services: BTreeMap::new() };
         cluster.start_redis();
@@ -94,6 +95,10 @@ impl Cluster {
         if matches!(name, "feature-store" | "scoring") {
             command.env("SF_ONLINE__REDIS_URL", format!("redis://127.0.0.1:{}", self.redis_port));
         }
+        if name == "scoring" {
+            command.env("SF_SERVICE__FOLLOW_MILLISECONDS", "50");
+            command.env("SF_PEERS__FEATURES", format!("http://127.0.0.1:{}", self.services["feature-store"].port));
+        }
         let process = self.spawn(name, &mut command);
         wait(name, || http_ok(admin, "/readyz"));
         process
@@ -117,6 +122,18 @@ impl Cluster {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/put_folder.py");
         let status = Command::new(crate::python()).args([script, &self.endpoint, "signaux", prefix]).arg(folder).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Stops Redis for good.
+    pub fn stop_redis(&mut self) {
+        let mut redis = self.servers.remove(0);
+        redis.kill().unwrap();
+        redis.wait().unwrap();
+    }
+
+    /// Stops S3 for good.
+    pub fn stop_storage(&mut self) {
+        self.s3 = None;
     }
 
     /// Kills a service at once, as the kernel would, and starts it again on the same port.

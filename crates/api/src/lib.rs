@@ -67,11 +67,14 @@ macro_rules! package {
 
 /// Our packages. The nesting mirrors the proto packages, because generated code refers to its siblings by path.
 pub mod signauxfaibles {
-    package!(common, ingestion, features, training, scoring, lists);
+    package!(common, ingestion, features, training, scoring, lists, companies, feedback, audit);
 }
 
+pub use signauxfaibles::audit::v1 as audit;
 pub use signauxfaibles::common::v1 as common;
+pub use signauxfaibles::companies::v1 as companies;
 pub use signauxfaibles::features::v1 as features;
+pub use signauxfaibles::feedback::v1 as feedback;
 pub use signauxfaibles::ingestion::v1 as ingestion;
 pub use signauxfaibles::lists::v1 as lists;
 pub use signauxfaibles::scoring::v1 as scoring;

@@ -11,8 +11,10 @@ use lake::S3Options;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditConfig;
 use crate::auth::AuthConfig;
 use crate::error::{ErrorCode, ServiceError};
+use crate::peers::PeersConfig;
 
 /// Configuration of a service; `S` is what is particular to it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,10 @@ pub struct Config<S: Default> {
     pub jobs: JobsConfig,
     /// The identity provider; without one every caller may do everything.
     pub auth: Option<AuthConfig>,
+    /// How requests are recorded.
+    pub audit: AuditConfig,
+    /// The other services.
+    pub peers: PeersConfig,
     /// Logs.
     pub telemetry: TelemetryConfig,
     /// The service's own settings.

@@ -125,6 +125,16 @@ codes! {
     RightMissing = "SF-API-0007", PermissionDenied, None;
     /// An identity provider whose keys cannot be read.
     IdentityUnavailable = "SF-API-0008", Unavailable, Some(5);
+    /// A request that cannot be recorded, and is not answered for that.
+    AuditUnavailable = "SF-API-0009", Unavailable, Some(5);
+    /// Access to a company without saying why.
+    MotiveMissing = "SF-COM-0001", InvalidArgument, None;
+    /// Too many companies followed at a time.
+    TooManyFollows = "SF-COM-0002", ResourceExhausted, None;
+    /// A detection that the caller rated before.
+    AlreadyRated = "SF-COM-0003", AlreadyExists, None;
+    /// A company that is not the caller's to rate: not alerted on the published list, or not theirs to see.
+    NotRateable = "SF-COM-0004", FailedPrecondition, None;
     /// An operation that does not exist.
     OperationNotFound = "SF-OPS-0001", NotFound, None;
     /// An operation that was cancelled.

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use lake::{Lake, LakeOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::service::{Routes, RoutesBuilder};
 
 use crate::Context;
-use crate::auth::{Authenticator, guard};
+use crate::audit::Audits;
+use crate::auth::guard;
 use crate::config::{self, Config};
 use crate::error::ServiceError;
-use crate::operations::{Jobs, OperationsService};
+use crate::operations::OperationsService;
 use crate::{server, telemetry};
 
 /// Arguments of a service.
@@ -50,14 +50,18 @@ pub trait Service {
     ) -> impl Future<Output = Result<(), ServiceError>> + Send;
 }
 
-/// Full name of the operations service, which every process has.
-pub const OPERATIONS: &str = "google.longrunning.Operations";
+/// Full names of the services that every process has.
+pub const COMMON: [&str; 2] = ["google.longrunning.Operations", "signauxfaibles.audit.v1.AuditService"];
 
-/// Adds the operations service to the routes, and puts the guard in front of all of them: once, after all services registered.
+/// Adds the common services to the routes, and puts the guard in front of all of them: once, after all services registered.
 pub fn finish(context: &Context, mut routes: RoutesBuilder) -> Routes {
     let operations = OperationsService(context.jobs.clone());
     routes.add_service(api::google::longrunning::operations_server::OperationsServer::new(operations));
-    guard(routes.routes(), context.auth.clone())
+    let audits = Audits { lake: context.lake.clone(), trail: context.audit.clone() };
+    routes.add_service(api::audit::audit_service_server::AuditServiceServer::new(audits));
+    let routes = routes.routes();
+    context.peers.set_here(routes.clone());
+    guard(routes, context.auth.clone(), context.audit.clone())
 }
 
 /// Runs a service until it is told to stop. The exit code is 0 after a clean drain, 64 for a bad configuration.
@@ -89,13 +93,13 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
         return Ok(());
     }
     telemetry::init(&config.telemetry)?;
-    let lake = Lake::open(&config.lake.root, &LakeOptions { s3: config.lake.s3.clone() })?;
-    let auth = Authenticator::new(config.auth.as_ref())?;
-    auth.announce();
-    let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone(), auth };
+    let context = Context::new(&config)?;
+    context.auth.announce();
     let mut routes = RoutesBuilder::default();
     S::register(&context, config.service, &mut routes).await?;
     context.jobs.watch();
-    let names: Vec<&'static str> = S::NAMES.iter().copied().chain([OPERATIONS]).collect();
-    server::serve(&config.server, finish(&context, routes), &names).await
+    let names: Vec<&'static str> = S::NAMES.iter().copied().chain(COMMON).collect();
+    let served = server::serve(&config.server, finish(&context, routes), &names).await;
+    context.audit.close().await;
+    served
 }

@@ -63,7 +63,8 @@ fn scaled(tree: &Section<'_>, number: usize, factor: f64, shift: f64) -> Result<
             }
         };
         let numbers = values.split_whitespace().map(|value| value.parse::<f64>().map(|value| (value * factor + shift).to_string()));
-        let numbers: Vec<String> = numbers.collect::<Result<_, _>>().map_err(|_| wrong(format!("`{key}` has something else than numbers")))?;
+        let numbers: Vec<String> =
+            numbers.collect::<Result<_, _>>().map_err(|_| wrong(format!("`{key}` has something else than numbers")))?;
         let _infallible = writeln!(text, "{key}={}", numbers.join(" "));
     }
     Ok(text)

@@ -1,6 +1,9 @@
 //! Clients of the services: in this process, or over the network.
 
+use api::audit::audit_service_client::AuditServiceClient;
+use api::companies::company_service_client::CompanyServiceClient;
 use api::features::feature_service_client::FeatureServiceClient;
+use api::feedback::feedback_service_client::FeedbackServiceClient;
 use api::google::longrunning::operations_client::OperationsClient;
 use api::ingestion::ingestion_service_client::IngestionServiceClient;
 use api::lists::list_service_client::ListServiceClient;
@@ -8,11 +11,9 @@ use api::scoring::scoring_service_client::ScoringServiceClient;
 use api::training::training_service_client::TrainingServiceClient;
 use lake::{Lake, LakeOptions};
 use service_kit::Context;
-use service_kit::auth::Authenticator;
 use service_kit::channel::{self, MAX_MESSAGE};
 use service_kit::error::ServiceError;
-use service_kit::operations::Jobs;
-use service_kit::process::{self, OPERATIONS, Service};
+use service_kit::process::{self, COMMON, Service};
 use tonic::service::{Routes, RoutesBuilder};
 
 use crate::config::Configuration;
@@ -53,6 +54,12 @@ impl Clients {
         scoring: scoring => ScoringServiceClient;
         /// Lists.
         lists: scoring => ListServiceClient;
+        /// Sheets, search, follows.
+        companies: scoring => CompanyServiceClient;
+        /// Ratings.
+        feedback: scoring => FeedbackServiceClient;
+        /// Who asked for what; every service answers for all.
+        audit: scoring => AuditServiceClient;
     }
 
     /// Operations of the service behind a channel.
@@ -91,22 +98,20 @@ pub fn service_names() -> Vec<&'static str> {
         feature_store::FeatureStoreProcess::NAMES,
         training::TrainingProcess::NAMES,
         scoring::ScoringProcess::NAMES,
-        &[OPERATIONS],
+        &COMMON,
     ];
     names.concat()
 }
 
-/// All services in one set of routes, and what runs their jobs. A command runs those it asks for; only a server looks for
+/// All services in one set of routes, and what they share. A command runs those it asks for; only a server looks for
 /// abandoned ones.
-pub async fn routes(config: &Configuration) -> Result<(Routes, Jobs), ServiceError> {
-    let lake = open_lake(config)?;
-    let auth = Authenticator::new(config.auth.as_ref())?;
-    let context = Context { jobs: Jobs::new(lake.clone(), &config.jobs), lake, online: config.online.clone(), auth };
+pub async fn routes(config: &Configuration) -> Result<(Routes, Context), ServiceError> {
+    let context = Context::new(config)?;
     let settings = config.service.clone();
     let mut routes = RoutesBuilder::default();
     ingestion::IngestionProcess::register(&context, settings.ingestion, &mut routes).await?;
     feature_store::FeatureStoreProcess::register(&context, settings.features, &mut routes).await?;
     training::TrainingProcess::register(&context, settings.training, &mut routes).await?;
     scoring::ScoringProcess::register(&context, settings.scoring, &mut routes).await?;
-    Ok((process::finish(&context, routes), context.jobs))
+    Ok((process::finish(&context, routes), context))
 }

@@ -16,6 +16,7 @@ use api::inference::{
     ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest,
     ServerReadyResponse,
 };
+use service_kit::audit::{Audited, about};
 use tonic::{Request, Response, Status};
 
 use crate::champion::{Champion, Scored};
@@ -167,7 +168,12 @@ impl GrpcInferenceService for Inference {
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
-        Ok(Response::new(self.infer(request.into_inner()).await?))
+        let request = request.into_inner();
+        let by_siren = request.inputs.first().filter(|input| input.name == "siren");
+        let sirens = by_siren.map(|input| texts(input, request.raw_input_contents.first().map(Vec::as_slice))).transpose()?;
+        let rows = request.inputs.first().and_then(|input| input.shape.first()).and_then(|rows| u64::try_from(*rows).ok());
+        let audited = Audited { sirens: sirens.unwrap_or_default(), rows, ..Audited::default() };
+        Ok(about(Response::new(self.infer(request).await?), audited))
     }
 }
 

@@ -6,8 +6,11 @@
 
 pub mod access;
 pub mod champion;
+pub mod company;
 pub mod error;
 pub mod explained;
+mod feedback;
+pub mod follows;
 mod inference;
 pub mod list;
 mod list_service;
@@ -18,7 +21,10 @@ mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use api::companies::company_service_server::{CompanyServiceServer, SERVICE_NAME as COMPANIES};
+use api::feedback::feedback_service_server::{FeedbackServiceServer, SERVICE_NAME as FEEDBACK};
 use api::inference::grpc_inference_service_server::{GrpcInferenceServiceServer, SERVICE_NAME as INFERENCE};
 use api::lists::list_service_server::{ListServiceServer, SERVICE_NAME as LISTS};
 use api::lists::{BuildListRequest, DetectionList};
@@ -41,11 +47,19 @@ use crate::state::State;
 pub const BUILD_LIST: Kind = Kind { service: "scoring", name: "build-list", response: "signauxfaibles.lists.v1.DetectionList" };
 
 /// Settings of scoring.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// How long a change of the champion or of a list may go unseen, milliseconds.
+    pub follow_milliseconds: u64,
     /// Public keys, PEM, of those whose models are accepted; without any, signatures are not looked at.
     pub trusted_keys: Vec<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { follow_milliseconds: 2_000, trusted_keys: Vec::new() }
+    }
 }
 
 /// The scoring service.
@@ -53,7 +67,7 @@ pub struct ScoringProcess;
 
 impl Service for ScoringProcess {
     type Settings = Settings;
-    const NAMES: &'static [&'static str] = &[SCORING, LISTS, INFERENCE];
+    const NAMES: &'static [&'static str] = &[SCORING, LISTS, COMPANIES, FEEDBACK, INFERENCE];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {
         let catalogue = Catalogue::builtin().map_err(|error| ServiceError::new(ErrorCode::Internal, error.to_string()))?;
@@ -61,7 +75,8 @@ impl Service for ScoringProcess {
             .map_err(|error| ServiceError::new(ErrorCode::Configuration, error.to_string()).with("field", "service.trusted_keys"))?;
         let vectors =
             Online::open(context.lake.clone(), context.online.redis_url.as_deref(), Role::Reader).await.map_err(ScoringError::from)?;
-        let state = State::open(context.lake.clone(), vectors, context.jobs.clone(), Arc::new(catalogue), trusted);
+        let state =
+            State::open(context, vectors, Arc::new(catalogue), trusted, Duration::from_millis(settings.follow_milliseconds.max(10)));
         let builder = state.clone();
         context.jobs.register(BUILD_LIST, move |request: BuildListRequest, progress: JobProgress| {
             let state = builder.clone();
@@ -70,6 +85,8 @@ impl Service for ScoringProcess {
         let scoring = scoring_service::Scoring { state: state.clone() };
         routes.add_service(GrpcInferenceServiceServer::new(inference::Inference { scoring: scoring.clone() }));
         routes.add_service(ScoringServiceServer::new(scoring));
+        routes.add_service(CompanyServiceServer::new(company::Companies { state: state.clone(), peers: context.peers.clone() }));
+        routes.add_service(FeedbackServiceServer::new(feedback::FeedbackOf { state: state.clone() }));
         routes.add_service(ListServiceServer::new(list_service::Lists { state }));
         Ok(())
     }

@@ -8,11 +8,13 @@ use api::lists::list_service_server::ListService;
 use api::lists::{
     BuildListRequest, DetectionList, DiffListsRequest, DiffListsResponse, ExportListRequest, GetListRequest, GetRankedListRequest,
     GetRankedListResponse, ListEntries, ListListsRequest, ListListsResponse, ListSummary, ProposeCuratedListRequest,
-    ProposeCuratedListResponse, PublishListRequest, RollbackListRequest, StreamRankedListRequest, SummarizeRankedListRequest,
+    ProposeCuratedListResponse, PublishListRequest, RankedListFilter, RollbackListRequest, StreamRankedListRequest,
+    SummarizeRankedListRequest,
 };
 use bytes::Bytes;
 use domain::BatchKey;
 use futures::stream::{self, BoxStream, StreamExt};
+use service_kit::audit::{Audited, about};
 use service_kit::auth::{Principal, Right};
 use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
@@ -45,6 +47,19 @@ impl Lists {
         reply::served(served, self.state.lists.published_known().await)
     }
 
+    /// A checked question of a caller, with what they follow.
+    async fn query(
+        &self,
+        principal: Principal,
+        filter: Option<RankedListFilter>,
+        text: &str,
+        order_by: &str,
+    ) -> Result<Query, ScoringError> {
+        let query = Query::new(principal, filter, text, order_by)?;
+        let followed = self.state.follows.sirens(query.principal()).await;
+        Ok(query.following(followed))
+    }
+
     /// The list of this name, for a caller who may read it.
     async fn open(&self, principal: &Principal, id: &str) -> Result<Served, ScoringError> {
         if reads_drafts(principal) {
@@ -60,7 +75,7 @@ impl Lists {
     async fn page(&self, principal: Principal, request: GetRankedListRequest) -> Result<GetRankedListResponse, ScoringError> {
         let size = page::size(request.page_size)?;
         let mask = Mask::parse(request.read_mask.as_ref())?;
-        let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
+        let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let served = self.open(query.principal(), &request.id).await?;
         let (list, seal) = (&served.list, self.state.lists.seal().await?);
         let (batch, generation) = list.identity();
@@ -87,30 +102,31 @@ impl Lists {
         &self,
         principal: Principal,
         request: StreamRankedListRequest,
-    ) -> Result<BoxStream<'static, Result<ListEntries, Status>>, ScoringError> {
+    ) -> Result<(DetectionList, BoxStream<'static, Result<ListEntries, Status>>), ScoringError> {
         let mask = Mask::parse(request.read_mask.as_ref())?;
-        let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
+        let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let served = self.open(query.principal(), &request.id).await?;
-        let first = ListEntries { list: Some(self.served(&served).await), entries: Vec::new() };
-        let batches = answer::batches(served.list, &query, mask).map(|entries| Ok(ListEntries { list: None, entries }));
-        Ok(stream::iter(std::iter::once(Ok(first)).chain(batches)).boxed())
+        let list = self.served(&served).await;
+        let first = ListEntries { list: Some(list.clone()), entries: Vec::new() };
+        let batches = answer::batches(served.list, query, mask).map(|entries| Ok(ListEntries { list: None, entries }));
+        Ok((list, stream::iter(std::iter::once(Ok(first)).chain(batches)).boxed()))
     }
 
     async fn summary(&self, principal: Principal, request: SummarizeRankedListRequest) -> Result<ListSummary, ScoringError> {
-        let query = Query::new(principal, request.structured_filter, &request.filter, "")?;
+        let query = self.query(principal, request.structured_filter, &request.filter, "").await?;
         let served = self.open(query.principal(), &request.id).await?;
         Ok(reply::summary(&summarize(&served.list, &query), self.served(&served).await))
     }
 
     async fn diff(&self, principal: Principal, request: DiffListsRequest) -> Result<DiffListsResponse, ScoringError> {
-        let query = Query::new(principal, request.structured_filter, "", "")?;
+        let query = self.query(principal, request.structured_filter, "", "").await?;
         let caller = query.principal();
         let (from, to) = (self.open(caller, &request.from_id).await?.list, self.open(caller, &request.to_id).await?.list);
         Ok(DiffListsResponse { changes: answer::changes(&from, &to, &query), model_changed: from.info.model_id != to.info.model_id })
     }
 
     async fn propose(&self, principal: Principal, request: ProposeCuratedListRequest) -> Result<ProposeCuratedListResponse, ScoringError> {
-        let query = Query::new(principal, request.structured_filter, "", "")?;
+        let query = self.query(principal, request.structured_filter, "", "").await?;
         let served = self.open(query.principal(), &request.id).await?;
         if request.least_age_years > curated::LARGEST_AGE {
             let message = format!("least_age_years: {} at most", curated::LARGEST_AGE);
@@ -122,13 +138,14 @@ impl Lists {
         Ok(ProposeCuratedListResponse { list: Some(self.served(&served).await), entries, cuts: reply::cuts(&proposal) })
     }
 
-    async fn export(&self, principal: Principal, request: ExportListRequest) -> Result<Bytes, ScoringError> {
+    async fn export(&self, principal: Principal, request: ExportListRequest) -> Result<(ListInfo, Bytes), ScoringError> {
         let asked = export::Asked::parse(&request)?;
-        let query = Query::new(principal, request.structured_filter, &request.filter, &request.order_by)?;
+        let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let list = self.open(query.principal(), &request.id).await?.list;
+        let info = list.info.clone();
         let write = move || export::write(&list, &query, &asked);
         let bytes = tokio::task::spawn_blocking(write).await.map_err(|error| ScoringError::Task(error.to_string()))??;
-        Ok(bytes.into())
+        Ok((info, bytes.into()))
     }
 }
 
@@ -141,6 +158,23 @@ fn readable(id: &str, published: BatchKey) -> Result<&str, ScoringError> {
         Ok(batch) if batch < published => Ok(id),
         _ => Err(ScoringError::ListNotFound(id.to_owned())),
     }
+}
+
+/// What of a reading is recorded.
+fn read(info: &ListInfo, rows: Option<u64>, question: String) -> Audited {
+    Audited { list_id: info.batch.to_string(), rows, question, ..Audited::default() }
+}
+
+/// The same of a list as a reply names it.
+fn named(list: Option<&DetectionList>, rows: Option<u64>, question: String) -> Audited {
+    Audited { list_id: list.map(|list| list.id.clone()).unwrap_or_default(), rows, question, ..Audited::default() }
+}
+
+/// What was asked, for the record: only what was given.
+fn question(message: Option<&RankedListFilter>, text: &str, order_by: &str) -> String {
+    let message = message.filter(|message| **message != RankedListFilter::default()).map(|message| format!("{message:?}"));
+    let parts = [message.unwrap_or_default(), text.to_owned(), order_by.to_owned()];
+    parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a caller reads lists before they are published.
@@ -158,12 +192,12 @@ impl ListService for Lists {
 
     async fn publish_list(&self, request: Request<PublishListRequest>) -> Result<Response<DetectionList>, Status> {
         let list = self.state.lists.publish(&request.into_inner().id).await?;
-        Ok(Response::new(self.describe(&list.info).await))
+        Ok(about(Response::new(self.describe(&list.info).await), Audited { durable: true, ..read(&list.info, None, String::new()) }))
     }
 
     async fn rollback_list(&self, _: Request<RollbackListRequest>) -> Result<Response<DetectionList>, Status> {
         let list = self.state.lists.roll_back().await?;
-        Ok(Response::new(self.describe(&list.info).await))
+        Ok(about(Response::new(self.describe(&list.info).await), Audited { durable: true, ..read(&list.info, None, String::new()) }))
     }
 
     async fn list_lists(&self, request: Request<ListListsRequest>) -> Result<Response<ListListsResponse>, Status> {
@@ -178,12 +212,16 @@ impl ListService for Lists {
     async fn get_list(&self, request: Request<GetListRequest>) -> Result<Response<DetectionList>, Status> {
         let principal = Principal::of(&request)?;
         let served = self.open(&principal, &request.into_inner().id).await?;
-        Ok(Response::new(self.served(&served).await))
+        Ok(about(Response::new(self.served(&served).await), read(&served.list.info, None, String::new())))
     }
 
     async fn get_ranked_list(&self, request: Request<GetRankedListRequest>) -> Result<Response<GetRankedListResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.page(principal, request.into_inner()).await?))
+        let request = request.into_inner();
+        let question = question(request.structured_filter.as_ref(), &request.filter, &request.order_by);
+        let page = self.page(principal, request).await?;
+        let audited = named(page.list.as_ref(), Some(page.entries.len() as u64), question);
+        Ok(about(Response::new(page), audited))
     }
 
     type StreamRankedListStream = BoxStream<'static, Result<ListEntries, Status>>;
@@ -193,17 +231,29 @@ impl ListService for Lists {
         request: Request<StreamRankedListRequest>,
     ) -> Result<Response<Self::StreamRankedListStream>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.stream(principal, request.into_inner()).await?))
+        let request = request.into_inner();
+        let question = question(request.structured_filter.as_ref(), &request.filter, &request.order_by);
+        let (list, stream) = self.stream(principal, request).await?;
+        Ok(about(Response::new(stream), Audited { durable: true, ..named(Some(&list), None, question) }))
     }
 
     async fn summarize_ranked_list(&self, request: Request<SummarizeRankedListRequest>) -> Result<Response<ListSummary>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.summary(principal, request.into_inner()).await?))
+        let request = request.into_inner();
+        let question = question(request.structured_filter.as_ref(), &request.filter, "");
+        let summary = self.summary(principal, request).await?;
+        let audited = named(summary.list.as_ref(), None, question);
+        Ok(about(Response::new(summary), audited))
     }
 
     async fn diff_lists(&self, request: Request<DiffListsRequest>) -> Result<Response<DiffListsResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.diff(principal, request.into_inner()).await?))
+        let request = request.into_inner();
+        let lists = format!("{} {}", request.from_id, request.to_id);
+        let question = question(request.structured_filter.as_ref(), "", "");
+        let diff = self.diff(principal, request).await?;
+        let audited = Audited { list_id: lists, rows: Some(diff.changes.len() as u64), question, ..Audited::default() };
+        Ok(about(Response::new(diff), audited))
     }
 
     async fn propose_curated_list(
@@ -211,17 +261,26 @@ impl ListService for Lists {
         request: Request<ProposeCuratedListRequest>,
     ) -> Result<Response<ProposeCuratedListResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.propose(principal, request.into_inner()).await?))
+        let request = request.into_inner();
+        let question = question(request.structured_filter.as_ref(), "", "");
+        let proposal = self.propose(principal, request).await?;
+        let audited = named(proposal.list.as_ref(), Some(proposal.entries.len() as u64), question);
+        Ok(about(Response::new(proposal), audited))
     }
 
     type ExportListStream = BoxStream<'static, Result<Chunk, Status>>;
 
     async fn export_list(&self, request: Request<ExportListRequest>) -> Result<Response<Self::ExportListStream>, Status> {
         let principal = Principal::of(&request)?;
-        let bytes = self.export(principal, request.into_inner()).await?;
+        let request = request.into_inner();
+        let asked = question(request.structured_filter.as_ref(), &request.filter, &request.order_by);
+        let question = format!("{} {} {asked}", request.format, request.columns);
+        let (info, bytes) = self.export(principal, request).await?;
         let pieces =
             (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
-        Ok(Response::new(stream::iter(pieces).boxed()))
+        // A file leaves the suite: that it did is on record before its first byte.
+        let audited = Audited { durable: true, ..read(&info, None, question) };
+        Ok(about(Response::new(stream::iter(pieces).boxed()), audited))
     }
 }
 

@@ -13,6 +13,7 @@ use domain::{AlertLevel, Siren};
 use futures::stream::{BoxStream, StreamExt};
 use online_store::VectorBlob;
 use panel::risk::RiskStatus;
+use service_kit::audit::{Audited, Record, Trail, about};
 use service_kit::auth::{Principal, Rights};
 use service_kit::error::ServiceError;
 use tonic::{Request, Response, Status, Streaming};
@@ -24,6 +25,8 @@ use crate::state::State;
 
 /// Companies in one request, at most.
 const MOST: usize = 1_000;
+/// The method whose companies come one by one.
+const STREAM: &str = "/signauxfaibles.scoring.v1.ScoringService/StreamScores";
 /// Companies of a stream that are looked up at a time.
 const IN_FLIGHT: usize = 32;
 
@@ -151,7 +154,8 @@ fn result_of(siren: String, result: Result<Score, ScoringError>) -> ScoreResult 
     ScoreResult { siren, result: Some(result) }
 }
 
-fn parse(siren: &str) -> Result<Siren, ScoringError> {
+/// Reads a SIREN of a request.
+pub fn parse(siren: &str) -> Result<Siren, ScoringError> {
     siren.parse().map_err(|_| ScoringError::InvalidSiren(siren.to_owned()))
 }
 
@@ -209,31 +213,79 @@ pub fn level(level: AlertLevel) -> ApiLevel {
     }
 }
 
+/// An answer about a company, with what of it is recorded.
+fn of<T>(answer: T, siren: String) -> Response<T> {
+    about(Response::new(answer), Audited { sirens: vec![siren], ..Audited::default() })
+}
+
+/// The companies that a stream names: recorded as they come, because only its end knows them all.
+struct Named {
+    trail: Trail,
+    principal: Principal,
+    sirens: Vec<String>,
+}
+
+impl Named {
+    fn add(&mut self, siren: &str) -> Result<(), ServiceError> {
+        if !self.trail.is_on() {
+            return Ok(());
+        }
+        self.sirens.push(siren.to_owned());
+        if self.sirens.len() >= MOST { self.record() } else { Ok(()) }
+    }
+
+    fn record(&mut self) -> Result<(), ServiceError> {
+        let sirens = std::mem::take(&mut self.sirens);
+        let audited = Audited { rows: Some(sirens.len() as u64), sirens, question: "of a stream".to_owned(), ..Audited::default() };
+        self.trail.keep(&Record::answered(&self.principal, STREAM, audited))
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if !self.sirens.is_empty()
+            && let Err(error) = self.record()
+        {
+            tracing::error!(%error, "the companies of a stream are not recorded");
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl ScoringService for Scoring {
     async fn score_company(&self, request: Request<ScoreCompanyRequest>) -> Result<Response<ScoreCompanyResponse>, Status> {
-        let score = self.score(&request.into_inner().siren).await?;
-        Ok(Response::new(ScoreCompanyResponse { score: Some(score) }))
+        let siren = request.into_inner().siren;
+        let score = self.score(&siren).await?;
+        Ok(of(ScoreCompanyResponse { score: Some(score) }, siren))
     }
 
     async fn batch_score_companies(
         &self,
         request: Request<BatchScoreCompaniesRequest>,
     ) -> Result<Response<BatchScoreCompaniesResponse>, Status> {
-        let results = self.batch(request.into_inner().sirens).await?;
-        Ok(Response::new(BatchScoreCompaniesResponse { results }))
+        let sirens = request.into_inner().sirens;
+        let audited = Audited { sirens: sirens.clone(), rows: Some(sirens.len() as u64), ..Audited::default() };
+        let results = self.batch(sirens).await?;
+        Ok(about(Response::new(BatchScoreCompaniesResponse { results }), audited))
     }
 
     async fn explain_score(&self, request: Request<ExplainScoreRequest>) -> Result<Response<ScoreExplanation>, Status> {
         let rights = Principal::of(&request)?.rights;
-        Ok(Response::new(self.explain(&request.into_inner().siren, rights).await?))
+        let siren = request.into_inner().siren;
+        Ok(of(self.explain(&siren, rights).await?, siren))
     }
 
     type StreamScoresStream = BoxStream<'static, Result<ScoreResult, Status>>;
 
     async fn stream_scores(&self, request: Request<Streaming<StreamScoresRequest>>) -> Result<Response<Self::StreamScoresStream>, Status> {
         let scoring = self.clone();
-        let answers = request.into_inner().map(move |asked| {
+        let mut named = Named { trail: self.state.audit.clone(), principal: Principal::of(&request)?, sirens: Vec::new() };
+        let asked = request.into_inner().map(move |asked| {
+            let asked = asked?;
+            named.add(&asked.siren)?;
+            Ok::<_, Status>(asked)
+        });
+        let answers = asked.map(move |asked| {
             let scoring = scoring.clone();
             async move {
                 let siren = asked?.siren;
@@ -246,11 +298,14 @@ impl ScoringService for Scoring {
 
     async fn explain_what_if(&self, request: Request<ExplainWhatIfRequest>) -> Result<Response<ScoreExplanation>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(self.what_if(request.into_inner(), &principal).await?))
+        let request = request.into_inner();
+        let siren = request.siren.clone();
+        Ok(of(self.what_if(request, &principal).await?, siren))
     }
 
     async fn list_score_history(&self, request: Request<ListScoreHistoryRequest>) -> Result<Response<ListScoreHistoryResponse>, Status> {
-        let scores = self.history(&request.into_inner().siren).await?;
-        Ok(Response::new(ListScoreHistoryResponse { scores }))
+        let siren = request.into_inner().siren;
+        let scores = self.history(&siren).await?;
+        Ok(of(ListScoreHistoryResponse { scores }, siren))
     }
 }

@@ -7,17 +7,17 @@ use arc_swap::ArcSwapOption;
 use lake::Lake;
 use online_store::Online;
 use panel::Catalogue;
+use service_kit::Context;
+use service_kit::audit::Trail;
 use service_kit::operations::Jobs;
 use tokio::sync::Mutex;
 use trees::signature::TrustedKeys;
 
 use crate::champion::Champion;
 use crate::error::ScoringError;
+use crate::follows::FollowStore;
 use crate::list::store::ListStore;
 use crate::shadow;
-
-/// How long a change of the champion or of a list may go unseen.
-const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 
 /// Shared state.
 pub struct State {
@@ -25,6 +25,10 @@ pub struct State {
     pub vectors: Online,
     /// Lists.
     pub lists: ListStore,
+    /// Follows.
+    pub follows: FollowStore,
+    /// Where requests are recorded.
+    pub audit: Trail,
     /// Jobs of the process.
     pub jobs: Jobs,
     lake: Lake,
@@ -36,11 +40,12 @@ pub struct State {
 }
 
 impl State {
-    /// Opens everything and follows the pointers for as long as the process lives.
-    pub fn open(lake: Lake, vectors: Online, jobs: Jobs, catalogue: Arc<Catalogue>, trusted: TrustedKeys) -> Arc<Self> {
-        let lists = ListStore::new(lake.clone());
+    /// Opens everything and follows the pointers, so often, for as long as the process lives.
+    pub fn open(context: &Context, vectors: Online, catalogue: Arc<Catalogue>, trusted: TrustedKeys, follow_every: Duration) -> Arc<Self> {
+        let (lake, jobs, audit) = (context.lake.clone(), context.jobs.clone(), context.audit.clone());
+        let (lists, follows) = (ListStore::new(lake.clone()), FollowStore::new(lake.clone()));
         let (champion, loading) = (ArcSwapOption::empty(), Mutex::new(()));
-        let state = Arc::new(Self { vectors, lists, jobs, lake, catalogue, trusted, champion, loading });
+        let state = Arc::new(Self { vectors, lists, follows, audit, jobs, lake, catalogue, trusted, champion, loading });
         let follower = state.clone();
         tokio::spawn(async move {
             loop {
@@ -50,7 +55,7 @@ impl State {
                 if let Err(error) = follower.lists.follow().await {
                     tracing::warn!(%error, "the lists in use cannot be looked up; serving those in memory");
                 }
-                tokio::time::sleep(FOLLOW_EVERY).await;
+                tokio::time::sleep(follow_every).await;
             }
         });
         state

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 const ISSUER: &str = "https://id.example/realms/sf";
 
@@ -31,10 +31,10 @@ impl Provider {
         Self(EncodingKey::from_ed_der(pkcs8.as_ref()))
     }
 
-    fn token(&self, roles: &[&str]) -> String {
+    fn token(&self, subject: &str, roles: &[&str]) -> String {
         let expiry = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
         let claims = json!({
-            "iss": ISSUER, "aud": "sf", "sub": "agent-1", "segment": "crp", "exp": expiry,
+            "iss": ISSUER, "aud": "sf", "sub": subject, "segment": "crp", "exp": expiry,
             "resource_access": { "signauxfaibles": { "roles": roles } },
         });
         encode(&Header { kid: Some("k".into()), ..Header::new(Algorithm::EdDSA) }, &claims, &self.0).unwrap()
@@ -78,28 +78,52 @@ impl Drop for Server {
     }
 }
 
-#[test]
-fn an_agent_reads_what_their_territory_and_rights_allow() {
-    let folder = tempdir().unwrap();
-    let delivery = Sf::delivery(folder.path(), 1_000);
-    let local = Sf::embedded(&folder.path().join("data"));
-    local.ok(&["run", delivery.to_str().unwrap(), "--batch", "2511"]);
-    let provider = Provider::new(folder.path());
-    let server = Server::start(folder.path());
-    let remote = Sf::remote(&server.url);
-    let with = |roles: &[&str]| remote.clone().with_env("SF_TOKEN", &provider.token(roles));
+/// A published list, and services that ask for tokens.
+struct World {
+    folder: TempDir,
+    provider: Provider,
+    server: Server,
+    /// The whole list, as the local user sees it.
+    entries: Vec<Value>,
+}
 
-    // The whole list, as the local user sees it, and a department that has several alerted companies.
-    let everything = local.json(&["lists", "summary", "latest"]);
-    let busiest = everything["departments"].as_array().unwrap().iter().filter(|part| part["code"] != "");
-    let busiest =
-        busiest.max_by_key(|part| part["counts"]["high"].as_u64().unwrap() + part["counts"]["moderate"].as_u64().unwrap()).unwrap();
-    let department = busiest["code"].as_str().unwrap();
-    let alerted = busiest["counts"]["high"].as_u64().unwrap() + busiest["counts"]["moderate"].as_u64().unwrap();
-    assert!(alerted >= 2, "{everything}");
+impl World {
+    fn new() -> Self {
+        let folder = tempdir().unwrap();
+        let delivery = Sf::delivery(folder.path(), 1_000);
+        let local = Sf::embedded(&folder.path().join("data"));
+        local.ok(&["run", delivery.to_str().unwrap(), "--batch", "2511"]);
+        let entries = local.json(&["lists", "show", "latest", "--limit", "1000"])["entries"].as_array().unwrap().clone();
+        let provider = Provider::new(folder.path());
+        let server = Server::start(folder.path());
+        Self { folder, provider, server, entries }
+    }
+
+    fn with(&self, subject: &str, roles: &[&str]) -> Sf {
+        Sf::remote(&self.server.url).with_env("SF_TOKEN", &self.provider.token(subject, roles))
+    }
+
+    fn alerted(&self) -> impl Iterator<Item = &Value> {
+        self.entries.iter().filter(|entry| entry["alert_level"] != "none" && entry["department"] != "")
+    }
+}
+
+#[test]
+fn agents_see_what_is_theirs_and_everything_is_on_record() {
+    let mut world = World::new();
+    an_agent_reads_what_their_territory_and_rights_allow(&world);
+    what_is_beyond_the_territory_is_opened_with_a_motive_and_everything_is_on_record(&mut world);
+}
+
+fn an_agent_reads_what_their_territory_and_rights_allow(world: &World) {
+    let with = |roles: &[&str]| world.with("agent-0", roles);
+    let of = |department: &Value| world.alerted().filter(|entry| entry["department"] == *department).count() as u64;
+    let busiest = world.alerted().map(|entry| &entry["department"]).max_by_key(|department| of(department)).unwrap();
+    let (department, alerted) = (busiest.as_str().unwrap(), of(busiest));
+    assert!(alerted >= 2, "{busiest}");
 
     // No token, and a token that cannot do it.
-    let refused = remote.fails(&["lists", "show", "latest"]);
+    let refused = Sf::remote(&world.server.url).fails(&["lists", "show", "latest"]);
     assert!(refused.contains("SF-API-0006"), "{refused}");
     let refused = with(&[department, "urssaf"]).fails(&["lists", "show", "latest"]);
     assert!(refused.contains("SF-API-0007") && refused.contains("'score'"), "{refused}");
@@ -135,7 +159,7 @@ fn an_agent_reads_what_their_territory_and_rights_allow() {
     assert!(debts.is_sorted_by(|a, b| a >= b) && debts[0] > 0.0, "{debts:?}");
 
     // Files hold the same rows.
-    let file = folder.path().join("agent.csv");
+    let file = world.folder.path().join("agent.csv");
     agent.ok(&["lists", "export", "latest", "--out", file.to_str().unwrap(), "--columns", "codefi"]);
     let text = std::fs::read_to_string(&file).unwrap();
     assert_eq!(text.lines().count() as u64, alerted + 1);
@@ -147,4 +171,75 @@ fn an_agent_reads_what_their_territory_and_rights_allow() {
     let siren = page["entries"][0]["siren"].as_str().unwrap();
     assert!(agent.fails(&["score", siren]).contains("svc.score"));
     with(&["svc.score"]).ok(&["score", siren]);
+}
+
+fn what_is_beyond_the_territory_is_opened_with_a_motive_and_everything_is_on_record(world: &mut World) {
+    let here = world.alerted().next().unwrap().clone();
+    let there = world.alerted().find(|entry| entry["department"] != here["department"]).unwrap().clone();
+    let quiet =
+        world.entries.iter().find(|entry| entry["alert_level"] == "none" && entry["department"] == here["department"]).unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (department, near, far) = (text(&here["department"]), text(&here["siren"]), text(&there["siren"]));
+    let roles = [department.as_str(), "score", "detection", "urssaf"];
+    let agent = world.with("agent-1", &roles);
+    let show = |sf: &Sf, siren: &str| sf.json(&["companies", "show", siren]);
+
+    // Who a company is, is public; its debts and its scores are not.
+    let own = show(&agent, &near);
+    assert_eq!((&own["access"]["visible"], &own["scores"][0]["list"]), (&json!(true), &json!("2511")), "{own}");
+    let months = own["months"].as_array().unwrap().len();
+    assert!(own["series"].as_array().unwrap().iter().all(|series| series["values"].as_array().unwrap().len() == months), "{own}");
+    let closed = show(&agent, &far);
+    assert_eq!(closed["company"]["name"], there["name"]);
+    assert_eq!((&closed["scores"], &closed["access"]["visible"]), (&json!([]), &json!(false)), "{closed}");
+    assert!(closed["access"]["withheld"].to_string().contains("series.debt_employee"), "{closed}");
+    let found = agent.json(&["companies", "search", &text(&there["name"])]);
+    assert!(found.as_array().unwrap().iter().any(|company| company["siren"] == there["siren"]), "{found}");
+
+    // A follow elsewhere needs a comment, is the agent's own, and ends when they say so.
+    let follow = ["companies", "follow", &far, "--reason", "other", "--comment"];
+    let refused = agent.fails(&[&follow[..], &["short"]].concat());
+    assert!(refused.contains("SF-COM-0001"), "{refused}");
+    agent.ok(&[&follow[..], &["asked by the prefect"]].concat());
+    let open = show(&agent, &far);
+    assert!(open["access"]["followed"] == true && open["access"]["until"].is_string() && open["scores"][0]["list"] == "2511", "{open}");
+    let page = agent.json(&["lists", "show", "latest", "--filter", "followed = true"]);
+    assert_eq!((&page["total_size"], &page["entries"][0]["siren"]), (&json!(1), &there["siren"]), "{page}");
+    assert_eq!(show(&world.with("agent-2", &roles), &far)["scores"], json!([]));
+    agent.ok(&["companies", "unfollow", &far, "--outcome", "no-action"]);
+    assert_eq!(show(&agent, &far)["scores"], json!([]));
+    agent.ok(&["companies", "break-glass", &far, "--motive", "fire at the plant"]);
+    let open = show(&agent, &far);
+    assert!(open["access"]["break_glass"] == true && open["scores"][0]["list"] == "2511", "{open}");
+
+    // Ratings: one an agent, of detections that they see.
+    let useless = |siren: &str, reason: &str| ["feedback", "rate", siren, "--useless", "--reason", reason].map(str::to_owned);
+    let rate = |sf: &Sf, arguments: &[String]| sf.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let refuse = |sf: &Sf, arguments: &[String]| sf.fails(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    rate(&agent, &useless(&near, "GROUPE"));
+    rate(&agent, &useless(&near, "GROUPE"));
+    assert!(refuse(&agent, &useless(&near, "SAINE")).contains("SF-COM-0003"));
+    assert!(refuse(&agent, &useless(&text(&quiet["siren"]), "SAINE")).contains("SF-COM-0004"));
+    assert!(refuse(&world.with("agent-2", &roles), &useless(&far, "SAINE")).contains("SF-COM-0004"));
+    let operator = world.with("operator-1", &["operator"]);
+    let file = world.folder.path().join("ratings.csv");
+    operator.ok(&["feedback", "export", "--out", file.to_str().unwrap()]);
+    let ratings = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(ratings.lines().skip(1).collect::<Vec<_>>(), [format!("{near},2024-11,2025-10,0")]);
+    let exported = world.folder.path().join("list.csv");
+    agent.ok(&["lists", "export", "latest", "--out", exported.to_str().unwrap()]);
+    assert!(agent.fails(&["audit"]).contains("SF-API-0007"));
+
+    // The server is killed: what had to be on record is.
+    world.server = Server::start(world.folder.path());
+    let records = world.with("operator-1", &["operator"]).json(&["audit", "--subject", "agent-1"]);
+    let of = |method: &str| {
+        records.as_array().unwrap().iter().filter(|record| record["method"].as_str().unwrap().ends_with(method)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("/BreakGlass")[0]["question"], "fire at the plant");
+    assert_eq!(of("/BreakGlass")[0]["sirens"], json!([far]));
+    assert_eq!(of("/FollowCompany").iter().map(|record| record["outcome"].as_str().unwrap()).collect::<Vec<_>>(), ["SF-COM-0001", "ok"]);
+    assert_eq!((of("/ExportList").len(), of("/UnfollowCompany").len()), (1, 1), "{records}");
+    assert_eq!(of("/ExportList")[0]["list"], "2511");
+    assert!(!records.to_string().contains("Bearer") && !records.to_string().contains("eyJ"), "no token is kept");
 }

@@ -13,6 +13,7 @@ use tonic::service::Routes;
 
 use super::keys::Keys;
 use super::{AuthConfig, Principal, claims, lacking};
+use crate::audit::{Audited, Record, Trail, purpose};
 use crate::error::{ErrorCode, ServiceError};
 
 /// Signatures that are accepted: public keys only. A shared secret would let every service issue tokens.
@@ -86,26 +87,34 @@ fn unauthenticated(why: &str) -> ServiceError {
 }
 
 /// Puts the guard in front of these services.
-pub fn guard(routes: Routes, authenticator: Authenticator) -> Routes {
-    Routes::from(routes.into_axum_router().layer(from_fn_with_state(authenticator, pass)))
+pub fn guard(routes: Routes, authenticator: Authenticator, trail: Trail) -> Routes {
+    Routes::from(routes.into_axum_router().layer(from_fn_with_state((authenticator, trail), pass)))
 }
 
-async fn pass(State(authenticator): State<Authenticator>, mut request: Request, next: Next) -> Response {
+async fn pass(State((authenticator, trail)): State<(Authenticator, Trail)>, mut request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let checked = match authenticator.authenticate(header).await {
-        Ok(principal) => match lacking(request.uri().path(), &principal) {
-            None => Ok(principal),
-            Some(right) => principal.require(right, request.uri().path()).map(|()| principal),
-        },
-        Err(error) => Err(error),
-    };
-    match checked {
+    let (path, purpose) = (request.uri().path().to_owned(), purpose(request.headers()));
+    let principal = authenticator.authenticate(header).await;
+    let caller = principal.as_ref().ok().filter(|_| trail.is_on()).cloned();
+    let checked = principal.and_then(|principal| match lacking(&path, &principal) {
+        None => Ok(principal),
+        Some(right) => principal.require(right, &path).map(|()| principal),
+    });
+    let response = match checked {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
         Err(error) => Status::from(error).into_http(),
+    };
+    if !trail.is_on() || !Record::is_kept(&path) {
+        return response;
     }
+    let audited = response.extensions().get::<Audited>().cloned().unwrap_or_default();
+    let durable = audited.durable;
+    let kept = trail.keep(&Record::of(caller.as_ref(), &path, purpose, response.headers(), audited));
+    let stored = if durable && kept.is_ok() { trail.flush().await } else { kept };
+    stored.map_or_else(|error| Status::from(error).into_http(), |()| response)
 }
 
 #[cfg(test)]

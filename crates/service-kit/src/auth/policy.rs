@@ -2,12 +2,17 @@
 
 use super::{Principal, Right};
 
-/// One of these rights, by the beginning of the method's path: the first line that fits holds.
+/// One of these rights, by the beginning of the method's path: the first line that fits holds. Without any right, everybody whose
+/// token holds may call; what they are shown is decided there.
 const NEEDS: &[(&str, &[Right])] = &[
     ("/signauxfaibles.lists.v1.ListService/BuildList", OPERATOR),
     ("/signauxfaibles.lists.v1.ListService/PublishList", OPERATOR),
     ("/signauxfaibles.lists.v1.ListService/RollbackList", OPERATOR),
     ("/signauxfaibles.lists.v1.ListService/", &[Right::Score]),
+    ("/signauxfaibles.companies.v1.CompanyService/BreakGlass", &[Right::Score]),
+    ("/signauxfaibles.companies.v1.CompanyService/", &[]),
+    ("/signauxfaibles.feedback.v1.FeedbackService/ExportFeedback", OPERATOR),
+    ("/signauxfaibles.feedback.v1.FeedbackService/", &[Right::Score]),
     ("/signauxfaibles.scoring.v1.ScoringService/", &[Right::ServiceScore]),
     ("/inference.GRPCInferenceService/", &[Right::ServiceScore]),
     ("/signauxfaibles.features.v1.FeatureService/Get", &[Right::ServiceFeatures, Right::Operator]),
@@ -27,6 +32,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whoever_has_a_token_may_ask_who_a_company_is() {
+        let nobody = Principal { rights: Rights::NONE, ..Principal::local() };
+        assert_eq!(lacking("/signauxfaibles.companies.v1.CompanyService/GetCompany", &nobody), None);
+        assert_eq!(lacking("/signauxfaibles.companies.v1.CompanyService/SearchCompanies", &nobody), None);
+    }
+
+    #[test]
     fn a_method_needs_its_right_and_an_unknown_one_an_operator() {
         let with = |right: Right| Principal { rights: [right].into_iter().collect::<Rights>(), ..Principal::local() };
         for (path, right) in [
@@ -36,6 +48,10 @@ mod tests {
             ("/signauxfaibles.features.v1.FeatureService/GetOnlineFeatures", Right::ServiceFeatures),
             ("/signauxfaibles.features.v1.FeatureService/BuildFeatures", Right::Operator),
             ("/signauxfaibles.ingestion.v1.IngestionService/ListBatches", Right::Operator),
+            ("/signauxfaibles.companies.v1.CompanyService/BreakGlass", Right::Score),
+            ("/signauxfaibles.feedback.v1.FeedbackService/RateDetection", Right::Score),
+            ("/signauxfaibles.feedback.v1.FeedbackService/ExportFeedback", Right::Operator),
+            ("/signauxfaibles.audit.v1.AuditService/QueryAudit", Right::Operator),
             ("/google.longrunning.Operations/GetOperation", Right::Operator),
             ("/what.Ever/Is", Right::Operator),
         ] {

@@ -22,7 +22,8 @@ fn a_blend_scores_the_weighted_sum_of_its_parts_and_lightgbm_reads_it() {
     let whole = blend(&parts, 0.25).unwrap();
     assert_eq!(whole.trees(), boosting.trees() + forest.trees());
     let rows = data.rows();
-    let (ours, boosted, shares) = (whole.predict_raw(rows).unwrap(), boosting.predict_raw(rows).unwrap(), forest.predict_raw(rows).unwrap());
+    let (ours, boosted, shares) =
+        (whole.predict_raw(rows).unwrap(), boosting.predict_raw(rows).unwrap(), forest.predict_raw(rows).unwrap());
     assert!(ours.iter().zip(boosted.iter().zip(&shares)).all(|(ours, (b, f))| close(*ours, 0.25 + 0.7 * b - 0.015 * f)));
     let mut lightgbm = Reference::from_text(whole.to_text()).unwrap();
     assert_eq!(lightgbm.predict_raw(rows, 1).unwrap(), ours, "to the last bit");

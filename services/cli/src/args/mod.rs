@@ -1,5 +1,6 @@
 //! The arguments of every verb (`design.md` §4).
 
+mod companies;
 mod delivery;
 mod learning;
 mod lists;
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::servers::Servers;
 
+pub use companies::{Audit, Companies, Feedback, Outcome as FollowOutcome, Reason as FollowReason};
 pub use delivery::{Batches, Datagen, Ingest, Parse, Perimeter};
 pub use learning::{Features, FrameView, ModelKind, Models, Protocol, Train, TrainWorker};
 pub use lists::{Lists, Load, LoadTarget, Run, Score, Selection, Up};
@@ -92,6 +94,14 @@ pub enum Verb {
     /// Ranked lists.
     #[command(subcommand)]
     Lists(Lists),
+    /// Companies for the agents who help them.
+    #[command(subcommand)]
+    Companies(Companies),
+    /// What agents say of detections.
+    #[command(subcommand)]
+    Feedback(Feedback),
+    /// Who asked services with an identity provider for what.
+    Audit(Audit),
     /// Everything: import, features, training if there is no champion, list, publication.
     Run(Run),
     /// Serve all services in this process.
@@ -160,6 +170,10 @@ mod tests {
             "sf lists show latest --limit 0",
             "sf load features --rate 0",
             "sf load models",
+            "sf companies follow 123456782",
+            "sf feedback rate 123456782",
+            "sf feedback rate 123456782 --useless",
+            "sf audit --from yesterday",
             "sf train --batch 2511 --protocol kfold",
             "sf train --frame f.parquet --entity e",
             "sf train --batch 2511 --label y",

@@ -1,8 +1,11 @@
 //! What each verb does.
 
+mod audit;
 mod batches;
+mod companies;
 mod doctor;
 mod features;
+mod feedback;
 mod ingest;
 mod lists;
 mod load;
@@ -87,6 +90,9 @@ async fn verb(session: &Session, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Models(models) => models::models(session, models).await?,
         Verb::Score(score) => score::score(session, score).await?,
         Verb::Lists(lists) => lists::lists(session, lists).await?,
+        Verb::Companies(companies) => companies::companies(session, companies).await?,
+        Verb::Feedback(feedback) => feedback::feedback(session, feedback).await?,
+        Verb::Audit(audit) => audit::audit(session, audit).await?,
         Verb::Run(run) => run::run(session, &run).await?,
         Verb::Load(load) => load::load(session, &load).await?,
         Verb::Doctor => return doctor::doctor(session, session.config.as_ref()).await,

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use service_kit::auth::Authenticator;
 use service_kit::server;
 
 use crate::args::Up;
@@ -14,12 +13,14 @@ use crate::failure::Failure;
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7000);
 
 pub async fn up(config: &Configuration, up: &Up) -> Result<(), Failure> {
-    Authenticator::new(config.auth.as_ref())?.announce();
-    let (routes, jobs) = connect::routes(config).await?;
-    jobs.watch();
+    let (routes, context) = connect::routes(config).await?;
+    context.auth.announce();
+    context.jobs.watch();
     let mut server = config.server.clone();
     let default = if server.listen.port() == 0 { LISTEN } else { server.listen };
     server.listen = up.listen.unwrap_or(default);
     server.admin = up.admin.unwrap_or(server.admin);
-    Ok(server::serve(&server, routes, &connect::service_names()).await?)
+    let served = server::serve(&server, routes, &connect::service_names()).await;
+    context.audit.close().await;
+    Ok(served?)
 }

@@ -29,32 +29,36 @@ pub struct Answer {
 }
 
 /// The page of `size` entries after the one of a rank.
-pub fn page(list: &List, query: &Query, mask: Mask, size: usize, mut after: Option<u32>) -> Answer {
-    let reader = Reader::new(query.principal().rights);
+pub fn page(list: &List, query: &Query, mask: Mask, size: usize, after: Option<u32>) -> Answer {
     let mut answer = Answer { entries: Vec::with_capacity(size), total: 0, next_after: None };
+    // No entry has rank 0: all rows come after it.
+    let (before, rows) = query.around(list, after.unwrap_or(0));
+    answer.total = before as u64;
     let mut last = 0;
-    for position in query.rows(list) {
+    for position in rows {
         answer.total += 1;
-        let rank = list.facts[position].rank;
-        if after.is_some() {
-            after = after.filter(|after| *after != rank);
-        } else if answer.entries.len() == size {
+        if answer.entries.len() == size {
             answer.next_after = Some(last);
         } else {
-            last = rank;
-            answer.entries.push(reply::entry(&list.info, &list.entries[position], reader, mask));
+            last = list.facts[position].rank;
+            answer.entries.push(shown(list, query, mask, position));
         }
     }
     answer
 }
 
+/// An entry as its reader sees it.
+fn shown(list: &List, query: &Query, mask: Mask, position: usize) -> ListEntry {
+    let entry = &list.entries[position];
+    reply::entry(&list.info, entry, Reader::new(query.principal().rights), query.follows(entry.siren), mask)
+}
+
 /// All entries, a batch at a time.
-pub fn batches(list: Arc<List>, query: &Query, mask: Mask) -> impl Iterator<Item = Vec<ListEntry>> + use<> {
-    let reader = Reader::new(query.principal().rights);
+pub fn batches(list: Arc<List>, query: Query, mask: Mask) -> impl Iterator<Item = Vec<ListEntry>> {
     let rows: Vec<usize> = query.rows(&list).collect();
     (0..rows.len()).step_by(BATCH).map(move |start| {
         let rows = &rows[start..rows.len().min(start + BATCH)];
-        rows.iter().map(|row| reply::entry(&list.info, &list.entries[*row], reader, mask)).collect()
+        rows.iter().map(|row| shown(&list, &query, mask, *row)).collect()
     })
 }
 
@@ -76,7 +80,7 @@ pub fn changes(from: &List, to: &List, query: &Query) -> Vec<ListChange> {
 pub fn proposal(list: &List, query: &Query, cap: u32, least_age: u32) -> Result<(Vec<ListEntry>, Proposal), ServiceError> {
     query.principal().require(Right::Urssaf, "a proposal")?;
     let proposal = curated::propose(list, query, cap, least_age);
-    let (reader, mask) = (Reader::new(query.principal().rights), Mask::parse(None)?);
-    let entries = proposal.rows.iter().map(|row| reply::entry(&list.info, &list.entries[*row], reader, mask)).collect();
+    let mask = Mask::parse(None)?;
+    let entries = proposal.rows.iter().map(|row| shown(list, query, mask, *row)).collect();
     Ok((entries, proposal))
 }

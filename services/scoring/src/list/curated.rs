@@ -48,7 +48,7 @@ pub fn propose(list: &List, query: &Query, cap: u32, least_age: u32) -> Proposal
     let mut taken: BTreeMap<Option<domain::Department>, u32> = BTreeMap::new();
     for position in query.rows(list) {
         let facts = &list.facts[position];
-        if !wanted.accepts(facts, &list.entries[position], &list.names[position]) {
+        if !wanted.accepts(query.row(list, position)) {
             continue;
         }
         let of_department = taken.entry(facts.department).or_default();

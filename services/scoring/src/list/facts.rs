@@ -1,7 +1,7 @@
 //! What filters, sorts and counts read of an entry: small copies, side by side in memory, so that a list of the whole country
 //! is read in a few milliseconds.
 
-use domain::{AlertLevel, BatchKey, Department, DepartmentSet, NafCode, NafNomenclature, NafSection, NaiveDate};
+use domain::{AlertLevel, BatchKey, Department, DepartmentSet, NafCode, NafNomenclature, NafSection, NaiveDate, Siren};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -10,6 +10,8 @@ use super::entry::Entry;
 /// Facts of an entry. NaN where a number is unknown.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
+    /// The company.
+    pub siren: Siren,
     /// Departments of all establishments.
     pub departments: DepartmentSet,
     /// Department of the head office.
@@ -50,6 +52,7 @@ impl Facts {
         let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
         let indicators = entry.indicators;
         Self {
+            siren: entry.siren,
             departments: entry.departments,
             department: entry.department,
             section: NafCode::parse(&entry.naf, NafNomenclature::Rev2).and_then(NafCode::section),

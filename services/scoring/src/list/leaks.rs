@@ -3,10 +3,11 @@
 //! *No leak*: whatever a caller may not see is changed, and no answer of any kind changes: no page, stream, count, difference,
 //! proposal, file or error. *One list*: walking its pages, streaming it and exporting it give the same rows in the same order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::lists::{ExportListRequest, ListEntry, Range, RankedListFilter, TerritoryMatch};
-use domain::{AlertLevel, Department, DepartmentSet, NaiveDate};
+use domain::{AlertLevel, Department, DepartmentSet, NaiveDate, Siren};
 use proptest::prelude::*;
 use prost::Message;
 use prost_types::FieldMask;
@@ -24,7 +25,7 @@ use crate::access::explains;
 
 const DEPARTMENTS: [&str; 4] = ["21", "2A", "75", "976"];
 const GATED: [Right; 5] = [Right::Score, Right::Explain, Right::Urssaf, Right::Dgefp, Right::Bdf];
-const FILTERS: [&str; 10] = [
+const FILTERS: [&str; 12] = [
     "",
     "headcount >= 20",
     "social_debt > 1000",
@@ -35,6 +36,8 @@ const FILTERS: [&str; 10] = [
     "alert_level >= MODERATE",
     "first_alert = true headcount < 30",
     "departments = 75",
+    "followed = true",
+    "NOT followed = true AND headcount < 30",
 ];
 const ORDERS: [&str; 6] = ["", "rank desc", "name", "headcount desc", "social_debt", "turnover"];
 const MASKS: [&[&str]; 4] = [&[], &["*"], &["siren", "reasons"], &["indicators", "groups"]];
@@ -46,6 +49,7 @@ struct Question {
     filter: &'static str,
     order: &'static str,
     mask: &'static [&'static str],
+    followed: BTreeSet<Siren>,
 }
 
 fn departments(bits: u8) -> DepartmentSet {
@@ -73,7 +77,9 @@ fn questions() -> impl Strategy<Value = Question> {
         prop::option::of(any::<bool>()),
     );
     let texts = (prop::sample::select(FILTERS.to_vec()), prop::sample::select(ORDERS.to_vec()), prop::sample::select(MASKS.to_vec()));
-    (filters, texts).prop_map(|((department, any, debt, plan), (filter, order, mask))| Question {
+    let followed = prop::collection::btree_set(1..14u32, 0..3);
+    (filters, texts, followed).prop_map(|((department, any, debt, plan), (filter, order, mask), followed)| Question {
+        followed: followed.into_iter().filter_map(Siren::from_number).collect(),
         message: RankedListFilter {
             departments: department.into_iter().map(str::to_owned).collect(),
             territory_match: if any { TerritoryMatch::AnyEstablishment } else { TerritoryMatch::HeadOffice }.into(),
@@ -128,7 +134,7 @@ fn secrets(entry: &mut Entry, amount: Option<f64>, flag: Option<bool>, word: &st
 fn disguised(list: &List, principal: &Principal, question: &Question) -> List {
     let mut entries = list.entries.clone();
     let sight = RankedListFilter { territory_match: question.message.territory_match, ..RankedListFilter::default() };
-    let sight = Query::new(principal.clone(), Some(sight), "", "").unwrap();
+    let sight = Query::new(principal.clone(), Some(sight), "", "").unwrap().following(question.followed.clone());
     for (entry, facts) in entries.iter_mut().zip(&list.facts) {
         let (seen, kept) = (sight.sees(facts), entry.clone());
         secrets(entry, Some(777.0), Some(true), "other");
@@ -174,7 +180,7 @@ fn answers(list: &List, earlier: &List, principal: &Principal, question: &Questi
     let mask = FieldMask { paths: question.mask.iter().map(ToString::to_string).collect() };
     let mask = Mask::parse(Some(&mask)).unwrap();
     let query = match Query::new(principal.clone(), Some(question.message.clone()), question.filter, question.order) {
-        Ok(query) => query,
+        Ok(query) => query.following(question.followed.clone()),
         Err(error) => return vec![Err(error.to_string())],
     };
     let bytes = |entries: &[ListEntry]| entries.iter().flat_map(Message::encode_length_delimited_to_vec).collect::<Vec<u8>>();
@@ -215,7 +221,7 @@ proptest! {
     fn pages_stream_and_file_are_one_list(entries in entries(), principal in principals(), question in questions()) {
         let list = Arc::new(List::new(info(), entries));
         let query = Query::new(principal, Some(question.message), question.filter, question.order);
-        let Ok(query) = query else { return Ok(()) };
+        let Ok(query) = query.map(|query| query.following(question.followed)) else { return Ok(()) };
         let mask = Mask::parse(None).unwrap();
         let (mut walked, mut after, mut totals) = (Vec::new(), None, Vec::new());
         loop {
@@ -227,7 +233,7 @@ proptest! {
                 break;
             }
         }
-        let streamed: Vec<ListEntry> = answer::batches(list.clone(), &query, mask).flatten().collect();
+        let streamed: Vec<ListEntry> = answer::batches(list.clone(), query.clone(), mask).flatten().collect();
         let summary = summarize(&list, &query);
         prop_assert!(totals.iter().all(|total| *total == streamed.len() as u64 && *total == summary.total.companies));
         let bytes = |entries: &[ListEntry]| entries.iter().map(Message::encode_to_vec).collect::<Vec<_>>();

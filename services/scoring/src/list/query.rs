@@ -1,12 +1,15 @@
 //! What a caller asks of a list and may have of it: the filter, the order, and the rows that are theirs to see.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use api::lists::{RankedListFilter, TerritoryMatch};
-use domain::DepartmentSet;
+use domain::{DepartmentSet, Siren};
 use service_kit::auth::{Principal, Right};
 use service_kit::error::{ErrorCode, ServiceError};
 
 use super::facts::Facts;
-use super::filter::{Filter, structured, text};
+use super::filter::{Filter, Row, structured, text};
 use super::order::Order;
 use super::store::List;
 use crate::access::{Company, decide};
@@ -19,6 +22,8 @@ pub struct Query {
     any_establishment: bool,
     filter: Filter,
     order: Order,
+    /// Companies that the caller follows.
+    followed: Arc<BTreeSet<Siren>>,
 }
 
 impl Query {
@@ -30,15 +35,26 @@ impl Query {
         for right in filter.rights().into_iter().chain(order.right()) {
             principal.require(right, "a filter or an order on this field")?;
         }
-        let query =
-            Self { any_establishment: structured::territory(&message)? == TerritoryMatch::AnyEstablishment, principal, filter, order };
+        let query = Self {
+            any_establishment: structured::territory(&message)? == TerritoryMatch::AnyEstablishment,
+            principal,
+            filter,
+            order,
+            followed: Arc::default(),
+        };
         query.check_departments(structured::departments(&message)?)?;
         Ok(query)
     }
 
     /// The question of the suite itself: all entries, by rank.
     pub fn everything() -> Self {
-        Self { principal: Principal::local(), any_establishment: false, filter: Filter::everything(), order: Order::default() }
+        Self {
+            principal: Principal::local(),
+            any_establishment: false,
+            filter: Filter::everything(),
+            order: Order::default(),
+            followed: Arc::default(),
+        }
     }
 
     fn check_departments(&self, asked: DepartmentSet) -> Result<(), ServiceError> {
@@ -56,6 +72,23 @@ impl Query {
         self.principal.has(Right::ServiceScore)
     }
 
+    /// The same of a caller who follows these companies: they are theirs to see wherever they are.
+    #[must_use]
+    pub fn following(self, followed: BTreeSet<Siren>) -> Self {
+        Self { followed: Arc::new(followed), ..self }
+    }
+
+    /// Whether the caller follows a company.
+    pub fn follows(&self, siren: Siren) -> bool {
+        self.followed.contains(&siren)
+    }
+
+    /// What a filter reads of an entry.
+    pub fn row<'a>(&self, list: &'a List, position: usize) -> Row<'a> {
+        let facts = &list.facts[position];
+        Row { facts, entry: &list.entries[position], name: &list.names[position], followed: self.follows(facts.siren) }
+    }
+
     /// Who asks.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -68,22 +101,34 @@ impl Query {
         }
         let head_office = || facts.department.into_iter().collect();
         let departments = if self.any_establishment { facts.departments } else { head_office() };
-        let company = Company { departments, ever_alerted: facts.ever_alerted, followed: false };
+        let company = Company { departments, ever_alerted: facts.ever_alerted, followed: self.follows(facts.siren) };
         decide(&self.principal, company, facts.department).rights.has(Right::Score)
     }
 
     /// Positions of the entries that the caller sees and asks for, in the order asked for.
     pub fn rows<'a>(&'a self, list: &'a List) -> impl Iterator<Item = usize> + 'a {
-        let matches = |position: usize| {
-            let facts = &list.facts[position];
-            self.sees(facts) && self.filter.accepts(facts, &list.entries[position], &list.names[position])
-        };
-        list.in_order(self.order).iter().map(|position| *position as usize).filter(move |position| matches(*position))
+        list.in_order(self.order).iter().map(|position| *position as usize).filter(move |position| self.has(list, *position))
     }
 
-    /// Text that two equal questions of equal callers share and two different ones do not.
+    /// The same as rows before and after the entry of a rank, in the order asked for: whether that entry is still one of them or not.
+    pub fn around<'a>(&'a self, list: &'a List, rank: u32) -> (usize, impl Iterator<Item = usize> + 'a) {
+        let order = list.in_order(self.order);
+        let end = order.iter().position(|position| list.facts[*position as usize].rank == rank).map_or(0, |at| at + 1);
+        let (before, after) = order.split_at(end);
+        let has = move |position: &usize| self.has(list, *position);
+        let before = before.iter().map(|position| *position as usize).filter(has).count();
+        (before, after.iter().map(|position| *position as usize).filter(has))
+    }
+
+    /// Whether the caller sees an entry and asks for it.
+    fn has(&self, list: &List, position: usize) -> bool {
+        self.sees(&list.facts[position]) && self.filter.accepts(self.row(list, position))
+    }
+
+    /// Text that two equal questions of equal callers share and two different ones do not. What the caller follows is no part of it:
+    /// following a company while walking through pages is no other question.
     pub fn canonical(&self) -> String {
-        format!("{self:?}")
+        format!("{:?}", (&self.principal, self.any_establishment, &self.filter, self.order))
     }
 }
 
@@ -127,6 +172,25 @@ mod tests {
         assert_eq!(rows(agent(&[], &score), all()), Ok(vec![]), "no territory is not the whole country");
         assert_eq!(rows(Principal::local(), all()), Ok(vec![0, 1, 2, 3]));
         assert_eq!(rows(agent(&["21"], &[Right::Urssaf]), all()), Ok(vec![]), "rows need the right to scores");
+    }
+
+    #[test]
+    fn a_followed_company_is_seen_wherever_it_is_and_following_another_is_no_other_question() {
+        let siren = |number| Siren::from_number(number).unwrap();
+        let ask = |filter: &str, followed: &[u32]| {
+            let query = Query::new(agent(&["21"], &[Right::Score]), None, filter, "").unwrap();
+            query.following(followed.iter().map(|number| siren(*number)).collect())
+        };
+        let rows = |filter: &str, followed: &[u32]| ask(filter, followed).rows(&list()).collect::<Vec<_>>();
+        assert_eq!(rows("", &[]), [0]);
+        assert_eq!(rows("", &[3, 4]), [0, 2, 3], "one of another department, one never alerted");
+        assert_eq!(rows("followed = true", &[1, 3]), [0, 2]);
+        assert_eq!(rows("followed = false", &[3]), [0]);
+        assert_eq!(ask("", &[]).canonical(), ask("", &[3]).canonical());
+        // The company that a page ended with is not followed any more: the next page begins after it all the same.
+        let (before, after) = (ask("", &[2]), ask("", &[3]));
+        let rank = list().facts[before.rows(&list()).last().unwrap()].rank;
+        assert_eq!(after.around(&list(), rank).1.collect::<Vec<_>>(), [2]);
     }
 
     #[test]

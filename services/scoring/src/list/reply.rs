@@ -19,7 +19,7 @@ use crate::scoring_service::level;
 use crate::shadow::Shadow;
 
 /// Fields of an entry that a mask may name; the two that are long come only when asked for.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "siren",
     "name",
     "department",
@@ -36,6 +36,7 @@ const FIELDS: [&str; 18] = [
     "legal_category",
     "created",
     "commune",
+    "followed",
     "groups",
     "reasons",
 ];
@@ -107,8 +108,8 @@ pub fn shadow(shadow: &Shadow) -> ApiShadow {
     }
 }
 
-/// An entry as this reader sees it, with the fields asked for.
-pub fn entry(info: &ListInfo, entry: &Entry, reader: Reader, mask: Mask) -> ListEntry {
+/// An entry as this reader sees it, who may follow it, with the fields asked for.
+pub fn entry(info: &ListInfo, entry: &Entry, reader: Reader, followed: bool, mask: Mask) -> ListEntry {
     let entry = reader.view(entry);
     let text = |name: &str, value: String| if mask.has(name) { value } else { String::new() };
     ListEntry {
@@ -130,6 +131,7 @@ pub fn entry(info: &ListInfo, entry: &Entry, reader: Reader, mask: Mask) -> List
         legal_category: text("legal_category", entry.legal_category.map(|it| it.to_string()).unwrap_or_default()),
         created: entry.created.filter(|_| mask.has("created")).map(date),
         commune: text("commune", entry.commune),
+        followed: followed && mask.has("followed"),
         withheld: reader.withheld().filter(|field| mask.has(field.split('.').next().unwrap_or_default())).map(str::to_owned).collect(),
     }
 }
@@ -171,7 +173,8 @@ pub fn code(department: Option<Department>) -> String {
     department.map(|department| department.code().to_owned()).unwrap_or_default()
 }
 
-fn date(day: NaiveDate) -> Date {
+/// A day for clients.
+pub fn date(day: NaiveDate) -> Date {
     Date { year: day.year(), month: day.month() as i32, day: day.day() as i32 }
 }
 
@@ -217,9 +220,10 @@ mod tests {
         let reader = Reader::new([Right::Score, Right::Explain].into_iter().collect());
         let masked = |paths: &[&str]| {
             let mask = FieldMask { paths: paths.iter().map(ToString::to_string).collect() };
-            Mask::parse(Some(&mask)).map(|mask| entry(&info(), &company, reader, mask))
+            Mask::parse(Some(&mask)).map(|mask| entry(&info(), &company, reader, false, mask))
         };
-        let card = entry(&info(), &company, reader, Mask::parse(None).unwrap());
+        let card = entry(&info(), &company, reader, true, Mask::parse(None).unwrap());
+        assert!(card.followed);
         assert!(card.reasons.is_empty() && card.rank == company.rank && card.indicators.is_some());
         assert_eq!(card.withheld.len(), 4, "{:?}", card.withheld);
         let all = masked(&["*"]).unwrap();

@@ -32,6 +32,8 @@ pub struct List {
     pub names: Vec<Box<str>>,
     /// Positions in each order that was asked for.
     orders: [OnceLock<Vec<u32>>; Order::COUNT],
+    /// Positions by SIREN.
+    by_siren: OnceLock<Vec<u32>>,
 }
 
 impl List {
@@ -39,12 +41,23 @@ impl List {
     pub fn new(info: ListInfo, entries: Vec<Entry>) -> Self {
         let facts = entries.iter().map(|entry| Facts::of(entry, info.batch)).collect();
         let names = entries.iter().map(|entry| folded(&entry.name).into()).collect();
-        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()) }
+        Self { info, entries, facts, names, orders: std::array::from_fn(|_| OnceLock::new()), by_siren: OnceLock::new() }
     }
 
     /// What it is.
     pub fn identity(&self) -> Identity {
         (self.info.batch, self.info.generation)
+    }
+
+    /// The entry of a company.
+    pub fn find(&self, siren: Siren) -> Option<&Entry> {
+        let of = |position: &u32| self.facts[*position as usize].siren;
+        let sorted = self.by_siren.get_or_init(|| {
+            let mut positions: Vec<u32> = (0..self.facts.len() as u32).collect();
+            positions.sort_unstable_by_key(of);
+            positions
+        });
+        sorted.binary_search_by_key(&siren, of).ok().map(|found| &self.entries[sorted[found] as usize])
     }
 
     /// Positions of the entries in an order; sorted once.

@@ -2,6 +2,7 @@
 
 mod ingestion;
 mod learning;
+mod serving;
 
 use std::io::Read;
 use std::path::Path;

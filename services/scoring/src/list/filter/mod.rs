@@ -86,6 +86,21 @@ pub enum Flag {
     SocialDebtRising,
     /// Short-time work was consumed over the last known twelve months.
     ShortTimeWork,
+    /// The caller follows the company.
+    Followed,
+}
+
+/// What a filter reads of an entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// Its facts.
+    pub facts: &'a Facts,
+    /// Itself.
+    pub entry: &'a Entry,
+    /// Its folded name.
+    pub name: &'a str,
+    /// Whether the caller follows the company.
+    pub followed: bool,
 }
 
 /// A condition on one field.
@@ -129,8 +144,9 @@ impl Test {
         }
     }
 
-    /// Whether it holds; `None` when what it asks for is unknown. `name` is the folded name.
-    fn holds(&self, facts: &Facts, entry: &Entry, name: &str) -> Option<bool> {
+    /// Whether it holds; `None` when what it asks for is unknown.
+    fn holds(&self, row: Row<'_>) -> Option<bool> {
+        let Row { facts, entry, name, .. } = row;
         Some(match self {
             Self::HeadOffice(set) => set.contains(facts.department?),
             Self::Establishment(set) => set.intersects(facts.departments),
@@ -140,7 +156,7 @@ impl Test {
             Self::Level(compare, level) => compare.holds(facts.level.cmp(level)),
             Self::PreviousLevel(compare, level) => compare.holds(facts.previous_level?.cmp(level)),
             Self::Number(number, compare, wanted) => compare.holds(number.of(facts).partial_cmp(wanted)?),
-            Self::Flag(flag, wanted) => flag.of(facts)? == *wanted,
+            Self::Flag(flag, wanted) => flag.of(row)? == *wanted,
             Self::Created(compare, day) => compare.holds(facts.created?.cmp(day)),
             Self::CreatedUnknown => facts.created.is_none(),
             Self::Name(part) => name.contains(part),
@@ -179,12 +195,13 @@ impl Flag {
         match self {
             Self::PaymentPlan | Self::SocialDebtRising => Some(Right::Urssaf),
             Self::ShortTimeWork => Some(Right::Dgefp),
-            Self::FirstAlert | Self::FirstHighAlert => None,
+            Self::FirstAlert | Self::FirstHighAlert | Self::Followed => None,
         }
     }
 
-    fn of(self, facts: &Facts) -> Option<bool> {
+    fn of(self, Row { facts, followed, .. }: Row<'_>) -> Option<bool> {
         match self {
+            Self::Followed => Some(followed),
             Self::FirstAlert => Some(facts.first_alert),
             Self::FirstHighAlert => Some(facts.first_high_alert),
             Self::PaymentPlan => facts.payment_plan,
@@ -201,16 +218,16 @@ impl Filter {
     }
 
     /// Whether it is true of an entry.
-    pub fn accepts(&self, facts: &Facts, entry: &Entry, name: &str) -> bool {
-        self.holds(facts, entry, name) == Some(true)
+    pub fn accepts(&self, row: Row<'_>) -> bool {
+        self.holds(row) == Some(true)
     }
 
-    fn holds(&self, facts: &Facts, entry: &Entry, name: &str) -> Option<bool> {
+    fn holds(&self, row: Row<'_>) -> Option<bool> {
         match self {
-            Self::Test(test) => test.holds(facts, entry, name),
-            Self::Not(filter) => filter.holds(facts, entry, name).map(|holds| !holds),
-            Self::All(filters) => joined(filters, false, |filter| filter.holds(facts, entry, name)),
-            Self::Any(filters) => joined(filters, true, |filter| filter.holds(facts, entry, name)),
+            Self::Test(test) => test.holds(row),
+            Self::Not(filter) => filter.holds(row).map(|holds| !holds),
+            Self::All(filters) => joined(filters, false, |filter| filter.holds(row)),
+            Self::Any(filters) => joined(filters, true, |filter| filter.holds(row)),
         }
     }
 
@@ -244,7 +261,8 @@ pub(crate) mod tests {
 
     /// Whether a filter is true of an entry of the list 2511.
     pub(crate) fn accepts(filter: &Filter, entry: &Entry) -> bool {
-        filter.accepts(&Facts::of(entry, "2511".parse().unwrap()), entry, &super::super::facts::folded(&entry.name))
+        let (facts, name) = (Facts::of(entry, "2511".parse().unwrap()), super::super::facts::folded(&entry.name));
+        filter.accepts(Row { facts: &facts, entry, name: &name, followed: false })
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub fn parse(message: &RankedListFilter) -> Result<Filter, ServiceError> {
         (Flag::PaymentPlan, message.has_payment_plan),
         (Flag::ShortTimeWork, message.short_time_work),
         (Flag::FirstAlert, message.first_alerts_only.then_some(true)),
+        (Flag::Followed, message.followed),
         (Flag::FirstHighAlert, message.first_high_alerts_only.then_some(true)),
     ];
     all.extend(flags.into_iter().filter_map(|(flag, wanted)| wanted.map(|wanted| Filter::Test(Test::Flag(flag, wanted)))));

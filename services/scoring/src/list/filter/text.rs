@@ -44,6 +44,7 @@ const FIELDS: &[(&str, Make)] = &[
     ("turnover", |compare, text| number(Number::Turnover, compare, text)),
     ("social_debt", |compare, text| number(Number::SocialDebt, compare, text)),
     ("short_time_hours", |compare, text| number(Number::ShortTimeHours, compare, text)),
+    ("followed", |compare, text| flag(Flag::Followed, compare, text)),
     ("first_alert", |compare, text| flag(Flag::FirstAlert, compare, text)),
     ("first_high_alert", |compare, text| flag(Flag::FirstHighAlert, compare, text)),
     ("payment_plan", |compare, text| flag(Flag::PaymentPlan, compare, text)),
