@@ -18,7 +18,7 @@ LOCKED := $(if $(CI),--locked)
 # With what optimisation benchmarks are built: `quick` is a few percent slower and links in a tenth of the time.
 PROFILE ?= release
 
-.PHONY: help setup demo build test e2e bench fuzz lint fmt helm doc up down clean
+.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm doc up down clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -45,6 +45,11 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	@scripts/setup.sh build test
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
+
+clients: ## Clients that others made against our services: grpc-js, and MLServer's for the Open Inference Protocol
+	@scripts/setup.sh build clients
+	cargo build $(LOCKED) --workspace --bins
+	@scripts/clients.sh
 
 bench: bench-ingest bench-features bench-online bench-score bench-lists bench-train bench-trees ## All benchmarks; or one by its name, as in `make bench-ingest` (COMPANIES=40000 RUNS=3 PROFILE=release)
 

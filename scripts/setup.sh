@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks, and says nothing when it lacks nothing.
 #
-# Usage: setup.sh [build] [test] [lint] [fuzz]     (the first three without argument)
+# Usage: setup.sh [build] [test] [lint] [clients] [fuzz]     (the first three without argument)
 #
 # System packages come from Debian (with sudo unless root); everything else goes to $SF_CACHE/tools.
 set -euo pipefail
@@ -33,6 +33,9 @@ missing_packages() {
     test)
         have redis-server || echo redis-server
         have curl || echo curl
+        ;;
+    clients)
+        have npm || printf '%s\n' nodejs npm
         ;;
     lint)
         have shellcheck || echo shellcheck
@@ -116,7 +119,7 @@ main() {
     local group
     for group in "$@"; do
         case $group in
-        build) ;;
+        build | clients) ;;
         test) install_cargo_tool cargo-nextest "$NEXTEST" --no-default-features --features default-no-update ;;
         lint)
             check_rust_lints
@@ -124,7 +127,7 @@ main() {
             install_cargo_tool cargo-deny "$DENY"
             ;;
         fuzz) install_cargo_tool cargo-fuzz "$FUZZ" ;;
-        *) die "unknown group '$group': build, test, lint or fuzz" ;;
+        *) die "unknown group '$group': build, test, lint, clients or fuzz" ;;
         esac
     done
 }

@@ -95,6 +95,9 @@ pub enum ScoringError {
     /// Already a coded error.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// Storage does not answer.
+    #[error("storage did not answer within {0} s")]
+    Silent(u64),
     /// A blocking task stopped.
     #[error("the computation stopped: {0}")]
     Task(String),
@@ -133,7 +136,7 @@ impl From<ScoringError> for ServiceError {
             ScoringError::NoListPublished | ScoringError::NothingToRollBack => ErrorCode::NothingPublished,
             ScoringError::UnknownFormat(_) | ScoringError::UnknownFeature(_) | ScoringError::Tensor(_) => ErrorCode::InvalidArgument,
             ScoringError::Document { .. } => ErrorCode::StorageCorrupt,
-            ScoringError::Lake(_) => ErrorCode::StorageUnavailable,
+            ScoringError::Lake(_) | ScoringError::Silent(_) => ErrorCode::StorageUnavailable,
             ScoringError::Online(_) => ErrorCode::OnlineStoreUnavailable,
             ScoringError::Export(_) | ScoringError::Trees(_) | ScoringError::Task(_) => ErrorCode::Internal,
         };

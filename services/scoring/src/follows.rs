@@ -31,6 +31,10 @@ const SHORTEST: usize = 10;
 const LONGEST: usize = 2_000;
 /// How long a document may be served from memory: a follow made on another replica may go unseen for so long.
 const FRESH: Duration = Duration::from_secs(2);
+/// The same while storage is away: an outage is not waited for by each request.
+const AWAY: Duration = Duration::from_secs(10);
+/// How long storage may take to give a document, before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Agents whose documents are in memory, at most.
 const CACHED: usize = 10_000;
 
@@ -151,7 +155,7 @@ fn checked(comment: &str) -> Result<String, ServiceError> {
     Err(ServiceError::new(ErrorCode::InvalidArgument, format!("a comment has at most {LONGEST} characters")))
 }
 
-/// Documents by agent, with when each was read.
+/// Documents by agent, each with until when it is served from memory.
 type Remembered = HashMap<String, (Instant, Arc<Follows>)>;
 
 /// Where follows are kept: a document for each agent, changed by compare-and-swap.
@@ -170,19 +174,23 @@ impl FollowStore {
     /// The follows of an agent. While storage is away, those last known; without any, none: nothing is opened by an outage.
     pub async fn of(&self, principal: &Principal) -> Arc<Follows> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&principal.subject).cloned();
-        if let Some((at, follows)) = &known
-            && at.elapsed() < FRESH
+        if let Some((until, follows)) = &known
+            && Instant::now() < *until
         {
             return follows.clone();
         }
-        match self.lake.versioned(&path(principal)).read::<Follows>().await {
-            Ok(found) => self.remember(principal, found.map(|(follows, _)| follows).unwrap_or_default()),
+        let path = path(principal);
+        let document = self.lake.versioned(&path);
+        let read = tokio::time::timeout(PATIENCE, document.read::<Follows>()).await;
+        let (follows, fresh) = match read.map_err(|_| ScoringError::Silent(PATIENCE.as_secs())).and_then(|read| read.map_err(Into::into)) {
+            Ok(found) => (Arc::new(found.map(|(follows, _)| follows).unwrap_or_default()), FRESH),
             Err(error) => {
                 tracing::warn!(%error, "the follows of an agent cannot be read; those last known are used");
-                // Remembered for a moment, so that an outage is not waited for again by each request.
-                self.remember(principal, known.map(|(_, follows)| Follows::clone(&follows)).unwrap_or_default())
+                (known.map(|(_, follows)| follows).unwrap_or_default(), AWAY)
             }
-        }
+        };
+        self.remember(principal, follows.clone(), fresh);
+        follows
     }
 
     /// The companies that an agent follows now.
@@ -204,7 +212,7 @@ impl FollowStore {
             let changed = change(&mut follows)?;
             match document.compare_and_swap(version.as_ref(), &follows).await {
                 Ok(_) => {
-                    self.remember(principal, follows);
+                    self.remember(principal, Arc::new(follows), FRESH);
                     return Ok(changed);
                 }
                 Err(LakeError::Conflict(_)) => {}
@@ -213,14 +221,13 @@ impl FollowStore {
         }
     }
 
-    fn remember(&self, principal: &Principal, follows: Follows) -> Arc<Follows> {
-        let follows = Arc::new(follows);
+    fn remember(&self, principal: &Principal, follows: Arc<Follows>, time: Duration) {
+        let now = Instant::now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= CACHED {
-            known.retain(|_, (at, _)| at.elapsed() < FRESH);
+            known.retain(|_, (until, _)| now < *until);
         }
-        known.insert(principal.subject.clone(), (Instant::now(), follows.clone()));
-        follows
+        known.insert(principal.subject.clone(), (now + time, follows));
     }
 }
 

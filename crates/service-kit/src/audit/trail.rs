@@ -22,6 +22,8 @@ pub(super) const FOLDER: &str = "audit";
 const ENOUGH: usize = 4 * 1024 * 1024;
 /// Bytes of lines that wait for storage, at most: some hundred thousand records.
 const MOST: usize = 64 * 1024 * 1024;
+/// How long a request waits for its record to be stored.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the last records are tried when a process ends.
 const LAST_TRIES: u32 = 5;
 
@@ -90,13 +92,19 @@ impl Trail {
         Ok(())
     }
 
-    /// Stores what is kept so far.
+    /// Stores what is kept so far; gives up waiting for it after a few seconds.
     pub async fn flush(&self) -> Result<(), ServiceError> {
-        let Some(inner) = &self.0 else { return Ok(()) };
-        inner.flush().await.map_err(|error| {
-            let why = format!("the request cannot be recorded, because storage does not answer ({error}): try again later");
-            ServiceError::new(ErrorCode::AuditUnavailable, why)
-        })
+        let Some(inner) = self.0.clone() else { return Ok(()) };
+        // A task of its own: a caller who is gone must not take records with them.
+        let written = tokio::spawn(async move { inner.flush().await });
+        let why = match tokio::time::timeout(PATIENCE, written).await {
+            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it did not answer within {} s", PATIENCE.as_secs()),
+        };
+        let message = format!("the request cannot be recorded, because storage is away ({why}): try again later");
+        Err(ServiceError::new(ErrorCode::AuditUnavailable, message))
     }
 
     /// Stores the last records, before a process ends.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use domain::{AlertLevel, BatchKey, Siren};
 use lake::{Lake, LakeError};
@@ -80,6 +81,8 @@ struct Built {
     generation: u32,
 }
 
+/// How long storage may take to say what a name stands for, before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Lists kept in memory at most.
 const CACHED: usize = 4;
 
@@ -175,7 +178,9 @@ impl ListStore {
         let names: Vec<(String, Identity)> = locked(&self.known).iter().map(|(name, identity)| (name.clone(), *identity)).collect();
         let mut failure = None;
         for (name, before) in names {
-            let followed = match self.named(&name).await {
+            // Storage that is away is asked again and again below, for minutes: readers are told long before.
+            let named = tokio::time::timeout(PATIENCE, self.named(&name)).await;
+            let followed = match named.unwrap_or_else(|_| Err(ScoringError::Silent(PATIENCE.as_secs()))) {
                 Ok(now) if now == before => Ok(()),
                 Ok(_) => self.get(&name).await.map(drop),
                 Err(error) => Err(error),

@@ -24,8 +24,8 @@ fn prepare(folder: &Path, remote: &Sf) -> World {
     remote.ok(&["run", first.to_str().unwrap(), "--batch", "2511"]);
     let champion = remote.json(&["models", "show", "champion"])["id"].as_str().unwrap().to_owned();
     let second = folder.join("delivery-2512");
-    remote.ok(&["datagen", "--out", second.to_str().unwrap(), "--companies", "600", "--seed", "1", "--batch", "2512"]);
-    remote.ok(&["ingest", second.to_str().unwrap(), "--batch", "2512"]);
+    remote.ok(&["datagen", "--out", second.to_str().unwrap(), "--companies", "600", "--seed", "7", "--batch", "2512"]);
+    remote.ok(&["ingest", second.to_str().unwrap(), "--batch", "2512", "--allow-degraded"]);
     remote.ok(&["features", "build", "--batch", "2512"]);
     remote.ok(&["score", "--batch", "2512"]);
     let other = remote.json(&["train", "--batch", "2511", "--model", "lightgbm", "--parameter", "rounds=30"]);
