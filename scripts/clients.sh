@@ -23,9 +23,7 @@ mkdir -p "$clients/js"
 cp "$ROOT/tests/js/package.json" "$clients/js"
 npm install --prefix "$clients/js" --no-audit --no-fund --ignore-scripts --silent
 [ -d "$clients/python" ] || python3 -m venv "$clients/python"
-# Its generated client alone: the server behind it needs much more.
-"$clients/python/bin/pip" install -q --disable-pip-version-check --no-deps "mlserver==$MLSERVER"
-"$clients/python/bin/pip" install -q --disable-pip-version-check grpcio protobuf
+"$clients/python/bin/pip" install -q --disable-pip-version-check "mlserver==$MLSERVER"
 
 heading "A small world"
 "$sf" datagen --out "$work/delivery" --companies 600 --seed 7 --batch 2511 >"$work/log"
@@ -39,13 +37,12 @@ for _ in $(seq 100); do
     sleep 0.2
 done
 [ -n "$address" ] || die "the server did not start: $(cat "$work/up.log")"
-siren=$("$sf" --server "http://$address" --format csv lists show latest --limit 1 | tail -1 | grep -o '[0-9]\{9\}' | head -1)
+siren=$("$sf" --server "http://$address" --format json lists show latest --limit 1 | sed -n 's/.*"siren": "\([0-9]*\)".*/\1/p')
 expected=$("$sf" --server "http://$address" --format json score "$siren")
 
 heading "grpc-js $(node --version), with reflection"
 NODE_PATH=$clients/js/node_modules node "$ROOT/tests/js/reflection_client.js" "$address" "$siren" | tee "$work/js.json"
 heading "MLServer $MLSERVER's client"
-# The package's own start reads more than its client: its generated files are used as they are.
 "$clients/python/bin/python" "$ROOT/tests/python/inference_client.py" "$address" "$siren" | tee "$work/inference.json"
 
 "$clients/python/bin/python" - "$work" "$siren" "$expected" <<'PYTHON'
