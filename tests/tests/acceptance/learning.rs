@@ -40,7 +40,7 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     assert_eq!(["model.txt", "metrics.json", "model.json", "card.html"].map(|name| artifact(folder.path(), &again["id"], name)), files);
 
     let protocols: Vec<&str> = first["evaluations"].as_array().unwrap().iter().map(|row| row["protocol"].as_str().unwrap()).collect();
-    assert_eq!(protocols, ["holdout"; 4].into_iter().chain(["disjoint"; 4]).chain(["lenient"; 4]).collect::<Vec<_>>());
+    assert_eq!(protocols, ["holdout"; 5].into_iter().chain(["disjoint"; 5]).chain(["lenient"; 5]).collect::<Vec<_>>());
     assert!(first["notes"].to_string().contains("too few to rank models"), "{}", first["notes"]);
 
     // The report that is registered is the one that is given.
@@ -48,6 +48,9 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     train(&["--out", out.to_str().unwrap()]);
     assert_eq!(["metrics.json", "card.html"].map(|name| std::fs::read(out.join(name)).unwrap()), [files[1].clone(), files[3].clone()]);
 
+    // Other inputs, without other protocols beside them.
+    let train =
+        |more: &[&str]| sf.json(&[&["train", "--batch", "2511", "--parameter", "rounds=40", "--compare", "holdout"], more].concat());
     let seed = train(&["--parameter", "seed=7"]);
     let leaves = train(&["--parameter", "num_leaves=7"]);
     sf.ok(&["features", "build", "--batch", "2511"]);
@@ -71,7 +74,7 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     assert_eq!(sf.json(&["models", "show", "champion"])["id"], first["id"]);
     assert_eq!(sf.json(&["models", "rollback"])["id"], seed["id"]);
     // A search tries the given parameters too; what agents did leaves rows out.
-    let searched = sf.json(&["train", "--batch", "2511", "--parameter", "rounds=20", "--search", "3"]);
+    let searched = sf.json(&["train", "--batch", "2511", "--parameter", "rounds=20", "--search", "3", "--compare", "holdout"]);
     let report: Value = serde_json::from_slice(&artifact(folder.path(), &searched["id"], "metrics.json")).unwrap();
     assert_eq!(report["search"].as_array().unwrap().len(), 3);
     let helped = folder.path().join("helped.csv");
