@@ -82,6 +82,10 @@ securityContext:
 {{- include "sf.secretEnv" (list "SF_ONLINE__REDIS_URL" . "redis-url") }}
 {{- end }}
 {{- end }}
+{{- if and (eq .component "scoring") .root.Values.auth.existingServiceTokenSecret }}
+- name: SF_TOKEN_FILE
+  value: /etc/signaux-faibles-token/token
+{{- end }}
 {{- range $name, $value := (include "sf.settings" . | fromYaml).env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
