@@ -46,13 +46,20 @@ impl State {
         let (lists, follows) = (ListStore::new(lake.clone()), FollowStore::new(lake.clone()));
         let (champion, loading) = (ArcSwapOption::empty(), Mutex::new(()));
         let state = Arc::new(Self { vectors, lists, follows, audit, jobs, lake, catalogue, trusted, champion, loading });
+        // Each on its own: storage that is away keeps one waiting for minutes, and readers must hear of it from the other.
         let follower = state.clone();
         tokio::spawn(async move {
             loop {
                 if let Err(error) = follower.follow().await {
                     tracing::warn!(%error, "the champion cannot be loaded; scoring with the one in memory, if any");
                 }
-                if let Err(error) = follower.lists.follow().await {
+                tokio::time::sleep(follow_every).await;
+            }
+        });
+        let lists = state.lists.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = lists.follow().await {
                     tracing::warn!(%error, "the lists in use cannot be looked up; serving those in memory");
                 }
                 tokio::time::sleep(follow_every).await;

@@ -43,8 +43,21 @@ fn services_s3_and_redis_make_the_same_list_and_others_can_read_everything() {
     assert_eq!(list(&remote, folder.path(), "remote.csv"), expected, "the list of the services is not that of the embedded run");
 
     a_client_needs_only_reflection(&remote, &cluster);
+    scoring_asks_the_feature_store_for_sheets(&remote);
     other_readers_open_the_tables(&folder.path().join("embedded"));
     another_reader_finds_the_same_values(&remote, &folder.path().join("embedded"));
+}
+
+fn scoring_asks_the_feature_store_for_sheets(remote: &Sf) {
+    let shown = remote.json(&["lists", "show", "latest", "--limit", "1"]);
+    let siren = shown["entries"][0]["siren"].as_str().unwrap();
+    let sheet = remote.json(&["companies", "show", siren]);
+    assert_eq!(sheet["months"].as_array().unwrap().len(), 36, "{sheet}");
+    assert!(
+        sheet["series"].as_array().unwrap().iter().any(|series| series["name"] == "headcount" && series["data_until"] != ""),
+        "{sheet}"
+    );
+    assert_eq!(sheet["scores"][0]["list"], "2511");
 }
 
 fn a_client_needs_only_reflection(remote: &Sf, cluster: &Cluster) {
