@@ -3,7 +3,7 @@
 //! In the agent's territory a follow is free and lasts. Elsewhere it is a grant: with a comment, for 90 days, for so many companies at
 //! a time. Breaking the glass opens one company for a day. The rules are pure; [`FollowStore`] keeps the document of each agent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,11 @@ impl Grant {
     /// Whether it holds.
     pub fn holds(&self, now: DateTime<Utc>) -> bool {
         self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether it was made as a follow in the territory: it opens the company only as long as it is there.
+    pub const fn is_of_territory(&self) -> bool {
+        self.until.is_none()
     }
 
     /// Whether the glass was broken for it.
@@ -193,9 +198,9 @@ impl FollowStore {
         follows
     }
 
-    /// The companies that an agent follows now.
-    pub async fn sirens(&self, principal: &Principal) -> BTreeSet<Siren> {
-        self.of(principal).await.holding(Utc::now()).map(|grant| grant.siren).collect()
+    /// The companies that an agent follows now, and whether they do so as companies of their territory.
+    pub async fn sirens(&self, principal: &Principal) -> BTreeMap<Siren, bool> {
+        self.of(principal).await.holding(Utc::now()).map(|grant| (grant.siren, grant.is_of_territory())).collect()
     }
 
     /// Changes the follows of an agent, again on what another replica wrote meanwhile.
@@ -307,8 +312,8 @@ mod tests {
         let (u, v) = (agent("u"), agent("v"));
         tokio::join!(follow(&a, &u, 1), follow(&b, &u, 2), follow(&a, &v, 3));
         let fresh = FollowStore::new(a.lake.clone());
-        assert_eq!(fresh.sirens(&u).await, BTreeSet::from([siren(1), siren(2)]));
-        assert_eq!(fresh.sirens(&v).await, BTreeSet::from([siren(3)]));
+        assert_eq!(fresh.sirens(&u).await, BTreeMap::from([(siren(1), true), (siren(2), true)]));
+        assert_eq!(fresh.sirens(&v).await, BTreeMap::from([(siren(3), true)]));
         assert!(fresh.sirens(&agent("w")).await.is_empty());
     }
 }

@@ -13,7 +13,7 @@ use domain::{AlertLevel, Siren};
 use futures::stream::{BoxStream, StreamExt};
 use online_store::VectorBlob;
 use panel::risk::RiskStatus;
-use service_kit::audit::{Audited, Record, Trail, about};
+use service_kit::audit::{Audited, Record, Trail, about, shortened};
 use service_kit::auth::{Principal, Rights};
 use service_kit::error::ServiceError;
 use tonic::{Request, Response, Status, Streaming};
@@ -230,7 +230,7 @@ impl Named {
         if !self.trail.is_on() {
             return Ok(());
         }
-        self.sirens.push(siren.to_owned());
+        self.sirens.push(shortened(siren));
         if self.sirens.len() >= MOST { self.record() } else { Ok(()) }
     }
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use tonic::Response;
 
 pub use query::Audits;
-pub use record::Record;
 pub(crate) use record::purpose;
+pub use record::{Record, shortened};
 pub use trail::Trail;
 
 /// How the trail is kept. It is, where callers have names ([`crate::auth::AuthConfig`]).

@@ -171,7 +171,7 @@ mod tests {
     fn record(subject: &str, method: &str, siren: &str) -> Record {
         let principal = Principal { subject: subject.into(), ..Principal::local() };
         let audited = Audited { sirens: vec![siren.into()], ..Audited::default() };
-        Record::of(Some(&principal), method, String::new(), &axum::http::HeaderMap::new(), audited)
+        Record::of(&principal, method, String::new(), &axum::http::HeaderMap::new(), audited)
     }
 
     #[tokio::test]

@@ -206,7 +206,7 @@ mod tests {
     use crate::auth::Principal;
 
     fn record(method: &str) -> Record {
-        Record::of(Some(&Principal::local()), method, String::new(), &axum::http::HeaderMap::new(), Audited::default())
+        Record::of(&Principal::local(), method, String::new(), &axum::http::HeaderMap::new(), Audited::default())
     }
 
     /// Never writes by itself.

@@ -100,21 +100,27 @@ async fn pass(State((authenticator, trail)): State<(Authenticator, Trail)>, mut 
         None => Ok(principal),
         Some(right) => principal.require(right, &path).map(|()| principal),
     });
-    let response = match checked {
-        Ok(principal) => {
-            request.extensions_mut().insert(principal);
-            next.run(request).await
+    let answered = async move {
+        match checked {
+            Ok(principal) => {
+                request.extensions_mut().insert(principal);
+                next.run(request).await
+            }
+            Err(error) => Status::from(error).into_http(),
         }
-        Err(error) => Status::from(error).into_http(),
     };
-    if !trail.is_on() || !Record::is_kept(&path) {
-        return response;
-    }
-    let audited = response.extensions().get::<Audited>().cloned().unwrap_or_default();
-    let durable = audited.durable;
-    let kept = trail.keep(&Record::of(caller.as_ref(), &path, purpose, response.headers(), audited));
-    let stored = if durable && kept.is_ok() { trail.flush().await } else { kept };
-    stored.map_or_else(|error| Status::from(error).into_http(), |()| response)
+    // Whoever has no token that holds is not recorded: they could fill the record until others are refused.
+    let Some(caller) = caller.filter(|_| Record::is_kept(&path)) else { return answered.await };
+    // A task of its own: a caller who leaves, or whose deadline passes, must not take the record of what was done with them.
+    let recorded = tokio::spawn(async move {
+        let response = answered.await;
+        let audited = response.extensions().get::<Audited>().cloned().unwrap_or_default();
+        let durable = audited.durable;
+        let kept = trail.keep(&Record::of(&caller, &path, purpose, response.headers(), audited));
+        let stored = if durable && kept.is_ok() { trail.flush().await } else { kept };
+        stored.map_or_else(|error| Status::from(error).into_http(), |()| response)
+    });
+    recorded.await.unwrap_or_else(|error| Status::internal(error.to_string()).into_http())
 }
 
 #[cfg(test)]

@@ -68,9 +68,11 @@ impl Companies {
     /// Where a company was on lists that are or were published.
     async fn places(&self, siren: Siren, served: Option<&Served>) -> Result<Vec<(ListInfo, Placed)>, ScoringError> {
         let Some(served) = served else { return Ok(Vec::new()) };
-        let published = served.list.info.batch;
+        // The published list as it is served: a later generation of it is a draft.
+        let list = &served.list;
+        let latest = list.find(siren).map(|entry| (list.info.clone(), Placed::of(entry)));
         let places = self.state.lists.history(siren).await?;
-        Ok(places.into_iter().filter(|(info, _)| info.batch <= published).collect())
+        Ok(latest.into_iter().chain(places.into_iter().filter(|(info, _)| info.batch < list.info.batch)).collect())
     }
 
     async fn sheet(&self, principal: &Principal, request: &GetCompanyRequest) -> Result<(CompanySheet, bool), ScoringError> {

@@ -47,8 +47,14 @@ impl Known<'_> {
     /// What the caller may see of it. A company that is on no list has no establishment that we know of.
     pub fn decide(&self, principal: &Principal) -> Decision {
         let departments = self.entry.map(|entry| entry.departments).unwrap_or_default();
-        let company = Company { departments, ever_alerted: self.ever_alerted(), followed: self.grant.is_some() };
+        let company = Company { departments, ever_alerted: self.ever_alerted(), followed: self.opens(principal) };
         decide(principal, company, self.entry.and_then(|entry| entry.department))
+    }
+
+    /// Whether the grant opens it: one that was made as a follow in the territory does as long as the company is there.
+    fn opens(&self, principal: &Principal) -> bool {
+        let here = || self.entry.is_some_and(|entry| entry.departments.intersects(principal.territories));
+        self.grant.is_some_and(|grant| !grant.is_of_territory() || here())
     }
 
     fn ever_alerted(&self) -> bool {

@@ -3,7 +3,7 @@
 //! *No leak*: whatever a caller may not see is changed, and no answer of any kind changes: no page, stream, count, difference,
 //! proposal, file or error. *One list*: walking its pages, streaming it and exporting it give the same rows in the same order.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::lists::{ExportListRequest, ListEntry, Range, RankedListFilter, TerritoryMatch};
@@ -49,7 +49,7 @@ struct Question {
     filter: &'static str,
     order: &'static str,
     mask: &'static [&'static str],
-    followed: BTreeSet<Siren>,
+    followed: BTreeMap<Siren, bool>,
 }
 
 fn departments(bits: u8) -> DepartmentSet {
@@ -77,9 +77,9 @@ fn questions() -> impl Strategy<Value = Question> {
         prop::option::of(any::<bool>()),
     );
     let texts = (prop::sample::select(FILTERS.to_vec()), prop::sample::select(ORDERS.to_vec()), prop::sample::select(MASKS.to_vec()));
-    let followed = prop::collection::btree_set(1..14u32, 0..3);
+    let followed = prop::collection::btree_map(1..14u32, any::<bool>(), 0..3);
     (filters, texts, followed).prop_map(|((department, any, debt, plan), (filter, order, mask), followed)| Question {
-        followed: followed.into_iter().filter_map(Siren::from_number).collect(),
+        followed: followed.into_iter().filter_map(|(number, here)| Some((Siren::from_number(number)?, here))).collect(),
         message: RankedListFilter {
             departments: department.into_iter().map(str::to_owned).collect(),
             territory_match: if any { TerritoryMatch::AnyEstablishment } else { TerritoryMatch::HeadOffice }.into(),

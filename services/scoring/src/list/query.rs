@@ -1,6 +1,6 @@
 //! What a caller asks of a list and may have of it: the filter, the order, and the rows that are theirs to see.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::lists::{RankedListFilter, TerritoryMatch};
@@ -22,8 +22,8 @@ pub struct Query {
     any_establishment: bool,
     filter: Filter,
     order: Order,
-    /// Companies that the caller follows.
-    followed: Arc<BTreeSet<Siren>>,
+    /// Companies that the caller follows, and whether they do so as companies of their territory.
+    followed: Arc<BTreeMap<Siren, bool>>,
 }
 
 impl Query {
@@ -72,15 +72,22 @@ impl Query {
         self.principal.has(Right::ServiceScore)
     }
 
-    /// The same of a caller who follows these companies: they are theirs to see wherever they are.
+    /// The same of a caller who follows these companies: they are theirs to see wherever they are, or, where it says so, as long
+    /// as they are in the territory.
     #[must_use]
-    pub fn following(self, followed: BTreeSet<Siren>) -> Self {
+    pub fn following(self, followed: BTreeMap<Siren, bool>) -> Self {
         Self { followed: Arc::new(followed), ..self }
     }
 
     /// Whether the caller follows a company.
     pub fn follows(&self, siren: Siren) -> bool {
-        self.followed.contains(&siren)
+        self.followed.contains_key(&siren)
+    }
+
+    /// Whether a follow opens a company to the caller.
+    fn is_opened(&self, facts: &Facts) -> bool {
+        let here = || facts.departments.intersects(self.principal.territories);
+        self.followed.get(&facts.siren).is_some_and(|of_territory| !of_territory || here())
     }
 
     /// What a filter reads of an entry.
@@ -101,7 +108,7 @@ impl Query {
         }
         let head_office = || facts.department.into_iter().collect();
         let departments = if self.any_establishment { facts.departments } else { head_office() };
-        let company = Company { departments, ever_alerted: facts.ever_alerted, followed: self.follows(facts.siren) };
+        let company = Company { departments, ever_alerted: facts.ever_alerted, followed: self.is_opened(facts) };
         decide(&self.principal, company, facts.department).rights.has(Right::Score)
     }
 
@@ -179,18 +186,19 @@ mod tests {
         let siren = |number| Siren::from_number(number).unwrap();
         let ask = |filter: &str, followed: &[u32]| {
             let query = Query::new(agent(&["21"], &[Right::Score]), None, filter, "").unwrap();
-            query.following(followed.iter().map(|number| siren(*number)).collect())
+            query.following(followed.iter().map(|number| (siren(*number), *number == 2)).collect())
         };
         let rows = |filter: &str, followed: &[u32]| ask(filter, followed).rows(&list()).collect::<Vec<_>>();
         assert_eq!(rows("", &[]), [0]);
         assert_eq!(rows("", &[3, 4]), [0, 2, 3], "one of another department, one never alerted");
+        assert_eq!(rows("", &[2]), [0], "followed as a company of a territory that was the caller's");
         assert_eq!(rows("followed = true", &[1, 3]), [0, 2]);
         assert_eq!(rows("followed = false", &[3]), [0]);
         assert_eq!(ask("", &[]).canonical(), ask("", &[3]).canonical());
         // The company that a page ended with is not followed any more: the next page begins after it all the same.
-        let (before, after) = (ask("", &[2]), ask("", &[3]));
+        let (before, after) = (ask("", &[3]), ask("", &[4]));
         let rank = list().facts[before.rows(&list()).last().unwrap()].rank;
-        assert_eq!(after.around(&list(), rank).1.collect::<Vec<_>>(), [2]);
+        assert_eq!(after.around(&list(), rank).1.collect::<Vec<_>>(), [3]);
     }
 
     #[test]

@@ -110,6 +110,13 @@ pub struct Placed {
     pub rank: u32,
 }
 
+impl Placed {
+    /// Where an entry is on its list.
+    pub fn of(entry: &Entry) -> Self {
+        Self { siren: entry.siren, probability: entry.probability, level: entry.level, rank: entry.rank }
+    }
+}
+
 /// The places of a list by SIREN: a small part of it, kept for all lists that a history was asked of.
 #[derive(Debug)]
 struct Places {
@@ -119,8 +126,7 @@ struct Places {
 
 impl Places {
     fn of(list: &List) -> Self {
-        let place = |entry: &Entry| Placed { siren: entry.siren, probability: entry.probability, level: entry.level, rank: entry.rank };
-        let mut by_siren: Vec<Placed> = list.entries.iter().map(place).collect();
+        let mut by_siren: Vec<Placed> = list.entries.iter().map(Placed::of).collect();
         by_siren.sort_unstable_by_key(|placed| placed.siren);
         Self { info: list.info.clone(), by_siren }
     }
