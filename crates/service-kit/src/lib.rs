@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod metrics;
 pub mod operations;
+pub mod paging;
 pub mod peers;
 pub mod process;
 pub mod server;

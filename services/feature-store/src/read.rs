@@ -109,6 +109,11 @@ impl Reader<'_> {
         let batch = self.delivered(batch).await?;
         let rows = self.company(siren, batch).await?;
         let history = history::history(&rows, HISTORY_FROM, batch.last_month(), &self.rules);
+        let window = history.window;
+        let until = |basis: &[Option<Basis>]| {
+            let said = basis.iter().rposition(|basis| matches!(basis, Some(Basis::Observed | Basis::Estimated)));
+            said.map(|index| window.month(index).to_string()).unwrap_or_default()
+        };
         Ok(CompanyHistory {
             siren: siren.to_string(),
             name: rows.legal_unit.as_ref().map(LegalUnit::display_name).unwrap_or_default(),
@@ -121,6 +126,7 @@ impl Reader<'_> {
                     unit: series.unit.into(),
                     label_fr: series.label_fr.into(),
                     values: series.values,
+                    data_until: until(&series.basis),
                     basis: series.basis.into_iter().map(|basis| api_basis(basis).into()).collect(),
                 })
                 .collect(),

@@ -1,5 +1,7 @@
 //! What can go wrong in scoring, and the code each has for clients.
 
+use std::time::Duration;
+
 use domain::{BatchKey, Siren};
 use lake::LakeError;
 use online_store::OnlineError;
@@ -95,7 +97,7 @@ pub enum ScoringError {
     /// Already a coded error.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// Storage does not answer.
+    /// Storage or another service does not answer.
     #[error("storage did not answer within {0} s")]
     Silent(u64),
     /// A blocking task stopped.
@@ -107,6 +109,14 @@ impl ScoringError {
     /// A stored document that cannot be read.
     pub fn document(what: impl Into<String>, error: impl std::fmt::Display) -> Self {
         Self::Document { what: what.into(), message: error.to_string() }
+    }
+}
+
+/// Waits for storage or for another service, but not for as long as they are tried again.
+pub async fn within<T, E: Into<ScoringError>>(limit: Duration, work: impl Future<Output = Result<T, E>>) -> Result<T, ScoringError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(ScoringError::Silent(limit.as_secs())),
     }
 }
 

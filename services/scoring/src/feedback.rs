@@ -1,6 +1,7 @@
 //! `FeedbackService`: what agents say of detections, one immutable document a rating.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use api::feedback::feedback_service_server::FeedbackService;
 use api::feedback::{
@@ -15,11 +16,10 @@ use serde::{Deserialize, Serialize};
 use service_kit::audit::{Audited, about};
 use service_kit::auth::{Principal, Right};
 use service_kit::error::{ErrorCode, ServiceError};
-use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
-use crate::company::sheet::{Known, timestamp};
-use crate::error::ScoringError;
+use crate::company::sheet::Known;
+use crate::error::{ScoringError, within};
 use crate::list::store::LATEST;
 use crate::scoring_service::parse;
 use crate::state::State;
@@ -39,6 +39,8 @@ const REASONS: [(&str, &str); 8] = [
 ];
 /// The reason that needs a comment.
 const OTHER: &str = "AUTRE";
+/// How long a rating may take to be stored.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest comment, characters.
 const LONGEST: usize = 2_000;
 /// Ratings of a message of an export, and documents read at a time.
@@ -72,7 +74,7 @@ impl Rating {
             useful: self.useful,
             reasons: self.reasons,
             comment: self.comment,
-            at: Some(timestamp(self.at)),
+            at: Some(SystemTime::from(self.at).into()),
             segment: self.segment,
             month: self.month.to_string(),
         }
@@ -103,12 +105,12 @@ fn reasons(request: &RateDetectionRequest) -> Result<Vec<String>, ServiceError> 
 }
 
 /// The service.
-pub struct FeedbackOf {
+pub struct Feedback {
     /// Shared with the other services of the process.
     pub state: Arc<State>,
 }
 
-impl FeedbackOf {
+impl Feedback {
     async fn rate(&self, principal: &Principal, request: &RateDetectionRequest) -> Result<Rating, ScoringError> {
         let (siren, reasons) = (parse(&request.siren)?, reasons(request)?);
         let list = self.state.lists.serve(LATEST).await?.list;
@@ -130,12 +132,11 @@ impl FeedbackOf {
             segment: principal.segment.clone(),
             at: Utc::now(),
         };
-        let rater = hex::encode(Sha256::digest(&principal.subject));
-        let path = format!("{FOLDER}/{}/{siren}-{}.json", rating.list, &rater[..16]);
+        let path = format!("{FOLDER}/{}/{siren}-{}.json", rating.list, &principal.pseudonym()[..16]);
         let bytes = serde_json::to_vec(&rating).map_err(|error| ScoringError::document(path.as_str(), error))?;
-        match self.state.lake().objects().put_new(&path, bytes.into()).await {
+        match within(PATIENCE, self.state.lake().objects().put_new(&path, bytes.into())).await {
             Ok(()) => Ok(rating),
-            Err(LakeError::Immutable(_)) => {
+            Err(ScoringError::Lake(LakeError::Immutable(_))) => {
                 let before = self.read(&path).await?;
                 if before.says(&rating) {
                     return Ok(before);
@@ -143,7 +144,7 @@ impl FeedbackOf {
                 let message = format!("you rated the detection of {siren} on the list {} before", rating.list);
                 Err(ServiceError::new(ErrorCode::AlreadyRated, message).into())
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
@@ -168,7 +169,7 @@ impl FeedbackOf {
 }
 
 #[tonic::async_trait]
-impl FeedbackService for FeedbackOf {
+impl FeedbackService for Feedback {
     async fn rate_detection(&self, request: Request<RateDetectionRequest>) -> Result<Response<ApiRating>, Status> {
         let principal = Principal::of(&request)?;
         let rating = self.rate(&principal, &request.into_inner()).await?;

@@ -13,9 +13,8 @@ use lake::{Lake, LakeError};
 use serde::{Deserialize, Serialize};
 use service_kit::auth::Principal;
 use service_kit::error::{ErrorCode, ServiceError};
-use sha2::{Digest, Sha256};
 
-use crate::error::ScoringError;
+use crate::error::{ScoringError, within};
 
 /// Days that a follow outside of the territory lasts.
 const GRANT: Days = Days::new(90);
@@ -34,7 +33,9 @@ const FRESH: Duration = Duration::from_secs(2);
 /// The same while storage is away: an outage is not waited for by each request.
 const AWAY: Duration = Duration::from_secs(10);
 /// How long storage may take to give a document, before it counts as away.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a change may take.
+const CHANGE: Duration = Duration::from_secs(10);
 /// Agents whose documents are in memory, at most.
 const CACHED: usize = 10_000;
 
@@ -117,10 +118,12 @@ impl Follows {
         self.open(Grant { siren, reason: Some(reason), comment: checked(comment)?, since: now, until }, now)
     }
 
-    /// Opens a company for a day. A follow that holds stays as it is, because it opens as much.
-    pub fn break_glass(&mut self, siren: Siren, given: &str, now: DateTime<Utc>) -> Result<Grant, ServiceError> {
+    /// Opens a company for a day. A follow that holds stays as it is where it opens as much: one of a territory that is the caller's
+    /// no more does not.
+    pub fn break_glass(&mut self, siren: Siren, given: &str, visible: bool, now: DateTime<Utc>) -> Result<Grant, ServiceError> {
         motive(given, "breaking the glass")?;
-        if let Some(grant) = self.of(siren, now).filter(|grant| !grant.is_break_glass()) {
+        let opens = |grant: &&Grant| !grant.is_break_glass() && (visible || !grant.is_of_territory());
+        if let Some(grant) = self.of(siren, now).filter(opens) {
             return Ok(grant.clone());
         }
         self.open(Grant { siren, reason: None, comment: checked(given)?, since: now, until: Some(now + GLASS) }, now)
@@ -160,14 +163,21 @@ fn checked(comment: &str) -> Result<String, ServiceError> {
     Err(ServiceError::new(ErrorCode::InvalidArgument, format!("a comment has at most {LONGEST} characters")))
 }
 
-/// Documents by agent, each with until when it is served from memory.
-type Remembered = HashMap<String, (Instant, Arc<Follows>)>;
+/// The document of an agent in memory.
+#[derive(Debug, Clone)]
+struct Remembered {
+    /// When it was so.
+    at: Instant,
+    /// Until when it is served without asking again.
+    until: Instant,
+    follows: Arc<Follows>,
+}
 
 /// Where follows are kept: a document for each agent, changed by compare-and-swap.
 #[derive(Clone)]
 pub struct FollowStore {
     lake: Lake,
-    known: Arc<Mutex<Remembered>>,
+    known: Arc<Mutex<HashMap<String, Remembered>>>,
 }
 
 impl FollowStore {
@@ -179,22 +189,20 @@ impl FollowStore {
     /// The follows of an agent. While storage is away, those last known; without any, none: nothing is opened by an outage.
     pub async fn of(&self, principal: &Principal) -> Arc<Follows> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&principal.subject).cloned();
-        if let Some((until, follows)) = &known
-            && Instant::now() < *until
-        {
-            return follows.clone();
+        if let Some(known) = known.as_ref().filter(|known| Instant::now() < known.until) {
+            return known.follows.clone();
         }
         let path = path(principal);
         let document = self.lake.versioned(&path);
-        let read = tokio::time::timeout(PATIENCE, document.read::<Follows>()).await;
-        let (follows, fresh) = match read.map_err(|_| ScoringError::Silent(PATIENCE.as_secs())).and_then(|read| read.map_err(Into::into)) {
+        let began = Instant::now();
+        let (follows, fresh) = match within(PATIENCE, document.read::<Follows>()).await {
             Ok(found) => (Arc::new(found.map(|(follows, _)| follows).unwrap_or_default()), FRESH),
             Err(error) => {
                 tracing::warn!(%error, "the follows of an agent cannot be read; those last known are used");
-                (known.map(|(_, follows)| follows).unwrap_or_default(), AWAY)
+                (known.map(|known| known.follows).unwrap_or_default(), AWAY)
             }
         };
-        self.remember(principal, follows.clone(), fresh);
+        self.remember(principal, began, follows.clone(), fresh);
         follows
     }
 
@@ -207,6 +215,14 @@ impl FollowStore {
     pub async fn change<T>(
         &self,
         principal: &Principal,
+        change: impl FnMut(&mut Follows) -> Result<T, ServiceError>,
+    ) -> Result<T, ScoringError> {
+        within(CHANGE, self.changed(principal, change)).await
+    }
+
+    async fn changed<T>(
+        &self,
+        principal: &Principal,
         mut change: impl FnMut(&mut Follows) -> Result<T, ServiceError>,
     ) -> Result<T, ScoringError> {
         let path = path(principal);
@@ -217,7 +233,7 @@ impl FollowStore {
             let changed = change(&mut follows)?;
             match document.compare_and_swap(version.as_ref(), &follows).await {
                 Ok(_) => {
-                    self.remember(principal, Arc::new(follows), FRESH);
+                    self.remember(principal, Instant::now(), Arc::new(follows), FRESH);
                     return Ok(changed);
                 }
                 Err(LakeError::Conflict(_)) => {}
@@ -226,19 +242,23 @@ impl FollowStore {
         }
     }
 
-    fn remember(&self, principal: &Principal, follows: Arc<Follows>, time: Duration) {
+    /// Remembers what was true at a moment, unless something later is remembered already.
+    fn remember(&self, principal: &Principal, at: Instant, follows: Arc<Follows>, time: Duration) {
         let now = Instant::now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= CACHED {
-            known.retain(|_, (until, _)| now < *until);
+        if known.get(&principal.subject).is_some_and(|known| known.at > at) {
+            return;
         }
-        known.insert(principal.subject.clone(), (now + time, follows));
+        if known.len() >= CACHED {
+            known.retain(|_, known| now < known.until);
+        }
+        known.insert(principal.subject.clone(), Remembered { at, until: now + time, follows });
     }
 }
 
 /// The document of an agent, under a name that does not tell who.
 fn path(principal: &Principal) -> String {
-    format!("follows/{}", hex::encode(Sha256::digest(&principal.subject)))
+    format!("follows/{}", principal.pseudonym())
 }
 
 #[cfg(test)]
@@ -276,13 +296,13 @@ mod tests {
         let mut follows = Follows::default();
         let code = |result: Result<Grant, ServiceError>| result.map_err(|error| error.code()).map(|_| ());
         assert_eq!(code(follows.follow(siren(1), Reason::Other, "  short   ", false, day(0))), Err(ErrorCode::MotiveMissing));
-        assert_eq!(code(follows.break_glass(siren(1), "", day(0))), Err(ErrorCode::MotiveMissing));
+        assert_eq!(code(follows.break_glass(siren(1), "", false, day(0))), Err(ErrorCode::MotiveMissing));
         assert_eq!(code(follows.follow(siren(1), Reason::Other, &"x".repeat(2_001), true, day(0))), Err(ErrorCode::InvalidArgument));
         for number in 1..=50 {
             follows.follow(siren(number), Reason::Other, MOTIVE, false, day(0)).unwrap();
         }
         assert_eq!(code(follows.follow(siren(51), Reason::Other, MOTIVE, false, day(1))), Err(ErrorCode::TooManyFollows));
-        assert_eq!(code(follows.break_glass(siren(51), MOTIVE, day(1))), Err(ErrorCode::TooManyFollows));
+        assert_eq!(code(follows.break_glass(siren(51), MOTIVE, false, day(1))), Err(ErrorCode::TooManyFollows));
         assert_eq!(code(follows.follow(siren(51), Reason::Other, "", true, day(1))), Ok(()), "the territory is free");
         assert_eq!(code(follows.follow(siren(50), Reason::Other, MOTIVE, false, day(1))), Ok(()), "it is followed already");
         assert_eq!(code(follows.follow(siren(52), Reason::Other, MOTIVE, false, day(100))), Ok(()), "the others are over");
@@ -291,12 +311,14 @@ mod tests {
     #[test]
     fn a_broken_glass_is_open_for_a_day_and_takes_nothing_from_a_follow() {
         let mut follows = Follows::default();
-        let glass = follows.break_glass(siren(1), MOTIVE, day(0)).unwrap();
+        let glass = follows.break_glass(siren(1), MOTIVE, false, day(0)).unwrap();
         assert!(glass.is_break_glass() && glass.until == Some(day(1)));
         assert!(follows.of(siren(1), day(1)).is_none());
         follows.follow(siren(1), Reason::Detection, "", true, day(2)).unwrap();
-        let kept = follows.break_glass(siren(1), MOTIVE, day(2)).unwrap();
+        let kept = follows.break_glass(siren(1), MOTIVE, true, day(2)).unwrap();
         assert!(!kept.is_break_glass() && kept.until.is_none());
+        let moved = follows.break_glass(siren(1), MOTIVE, false, day(2)).unwrap();
+        assert!(moved.is_break_glass(), "the territory is the agent's no more");
     }
 
     #[tokio::test]

@@ -86,7 +86,7 @@ impl Service for ScoringProcess {
         routes.add_service(GrpcInferenceServiceServer::new(inference::Inference { scoring: scoring.clone() }));
         routes.add_service(ScoringServiceServer::new(scoring));
         routes.add_service(CompanyServiceServer::new(company::Companies { state: state.clone(), peers: context.peers.clone() }));
-        routes.add_service(FeedbackServiceServer::new(feedback::FeedbackOf { state: state.clone() }));
+        routes.add_service(FeedbackServiceServer::new(feedback::Feedback { state: state.clone() }));
         routes.add_service(ListServiceServer::new(list_service::Lists { state }));
         Ok(())
     }

@@ -17,6 +17,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use service_kit::audit::{Audited, about};
 use service_kit::auth::{Principal, Right};
 use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::paging;
 use tonic::{Request, Response, Status};
 
 use crate::error::ScoringError;
@@ -24,11 +25,14 @@ use crate::list::entry::ListInfo;
 use crate::list::page::{self, Page};
 use crate::list::query::Query;
 use crate::list::reply::{self, Mask};
-use crate::list::store::{LATEST, Served};
+use crate::list::store::{LATEST, List, Served};
 use crate::list::summary::summarize;
 use crate::list::{answer, curated, export};
 use crate::state::State;
 
+/// Entries of a page by default, and at most.
+const PAGE: usize = 50;
+const LARGEST: usize = 500;
 /// Bytes of a piece of an export.
 const PIECE: usize = 64 * 1024;
 
@@ -72,8 +76,8 @@ impl Lists {
         }
     }
 
-    async fn page(&self, principal: Principal, request: GetRankedListRequest) -> Result<GetRankedListResponse, ScoringError> {
-        let size = page::size(request.page_size)?;
+    async fn page(&self, principal: Principal, request: GetRankedListRequest) -> Result<(GetRankedListResponse, Audited), ScoringError> {
+        let size = paging::size(request.page_size, PAGE, LARGEST)?;
         let mask = Mask::parse(request.read_mask.as_ref())?;
         let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let served = self.open(query.principal(), &request.id).await?;
@@ -89,12 +93,14 @@ impl Lists {
         }
         let answer = answer::page(list, &query, mask, size, after);
         let token = |after_rank| Page { list: batch, generation, after_rank }.token(&query, seal);
-        Ok(GetRankedListResponse {
+        let audited = audited(&query, list, Some(answer.entries.len()));
+        let response = GetRankedListResponse {
             list: Some(self.served(&served).await),
             entries: answer.entries,
             next_page_token: answer.next_after.map(token).unwrap_or_default(),
             total_size: answer.total,
-        })
+        };
+        Ok((response, audited))
     }
 
     /// All entries in batches. The list is the one served at the start, whatever is published meanwhile.
@@ -102,30 +108,38 @@ impl Lists {
         &self,
         principal: Principal,
         request: StreamRankedListRequest,
-    ) -> Result<(DetectionList, BoxStream<'static, Result<ListEntries, Status>>), ScoringError> {
+    ) -> Result<(BoxStream<'static, Result<ListEntries, Status>>, Audited), ScoringError> {
         let mask = Mask::parse(request.read_mask.as_ref())?;
         let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let served = self.open(query.principal(), &request.id).await?;
-        let list = self.served(&served).await;
-        let first = ListEntries { list: Some(list.clone()), entries: Vec::new() };
+        let audited = Audited { durable: true, ..audited(&query, &served.list, None) };
+        let first = ListEntries { list: Some(self.served(&served).await), entries: Vec::new() };
         let batches = answer::batches(served.list, query, mask).map(|entries| Ok(ListEntries { list: None, entries }));
-        Ok((list, stream::iter(std::iter::once(Ok(first)).chain(batches)).boxed()))
+        Ok((stream::iter(std::iter::once(Ok(first)).chain(batches)).boxed(), audited))
     }
 
-    async fn summary(&self, principal: Principal, request: SummarizeRankedListRequest) -> Result<ListSummary, ScoringError> {
+    async fn summary(&self, principal: Principal, request: SummarizeRankedListRequest) -> Result<(ListSummary, Audited), ScoringError> {
         let query = self.query(principal, request.structured_filter, &request.filter, "").await?;
         let served = self.open(query.principal(), &request.id).await?;
-        Ok(reply::summary(&summarize(&served.list, &query), self.served(&served).await))
+        let summary = reply::summary(&summarize(&served.list, &query), self.served(&served).await);
+        Ok((summary, audited(&query, &served.list, None)))
     }
 
-    async fn diff(&self, principal: Principal, request: DiffListsRequest) -> Result<DiffListsResponse, ScoringError> {
+    async fn diff(&self, principal: Principal, request: DiffListsRequest) -> Result<(DiffListsResponse, Audited), ScoringError> {
         let query = self.query(principal, request.structured_filter, "", "").await?;
         let caller = query.principal();
         let (from, to) = (self.open(caller, &request.from_id).await?.list, self.open(caller, &request.to_id).await?.list);
-        Ok(DiffListsResponse { changes: answer::changes(&from, &to, &query), model_changed: from.info.model_id != to.info.model_id })
+        let changes = answer::changes(&from, &to, &query);
+        let both = format!("{} {}", from.info.batch, to.info.batch);
+        let audited = Audited { list_id: both, ..audited(&query, &to, Some(changes.len())) };
+        Ok((DiffListsResponse { changes, model_changed: from.info.model_id != to.info.model_id }, audited))
     }
 
-    async fn propose(&self, principal: Principal, request: ProposeCuratedListRequest) -> Result<ProposeCuratedListResponse, ScoringError> {
+    async fn propose(
+        &self,
+        principal: Principal,
+        request: ProposeCuratedListRequest,
+    ) -> Result<(ProposeCuratedListResponse, Audited), ScoringError> {
         let query = self.query(principal, request.structured_filter, "", "").await?;
         let served = self.open(query.principal(), &request.id).await?;
         if request.least_age_years > curated::LARGEST_AGE {
@@ -135,17 +149,21 @@ impl Lists {
         let given = |value: u32, default: u32| if value == 0 { default } else { value };
         let (cap, age) = (given(request.per_department, curated::CAP), given(request.least_age_years, curated::LEAST_AGE));
         let (entries, proposal) = answer::proposal(&served.list, &query, cap, age)?;
-        Ok(ProposeCuratedListResponse { list: Some(self.served(&served).await), entries, cuts: reply::cuts(&proposal) })
+        let audited = audited(&query, &served.list, Some(entries.len()));
+        Ok((ProposeCuratedListResponse { list: Some(self.served(&served).await), entries, cuts: reply::cuts(&proposal) }, audited))
     }
 
-    async fn export(&self, principal: Principal, request: ExportListRequest) -> Result<(ListInfo, Bytes), ScoringError> {
+    async fn export(&self, principal: Principal, request: ExportListRequest) -> Result<(Bytes, Audited), ScoringError> {
         let asked = export::Asked::parse(&request)?;
         let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let list = self.open(query.principal(), &request.id).await?.list;
-        let info = list.info.clone();
+        // A file leaves the suite: that it did is on record before its first byte.
+        let audited = audited(&query, &list, None);
+        let question = format!("{} {} {}", request.format, request.columns, audited.question);
+        let audited = Audited { durable: true, question, ..audited };
         let write = move || export::write(&list, &query, &asked);
         let bytes = tokio::task::spawn_blocking(write).await.map_err(|error| ScoringError::Task(error.to_string()))??;
-        Ok((info, bytes.into()))
+        Ok((bytes.into(), audited))
     }
 }
 
@@ -160,21 +178,16 @@ fn readable(id: &str, published: BatchKey) -> Result<&str, ScoringError> {
     }
 }
 
-/// What of a reading is recorded.
-fn read(info: &ListInfo, rows: Option<u64>, question: String) -> Audited {
-    Audited { list_id: info.batch.to_string(), rows, question, ..Audited::default() }
+/// What of a question about a list is recorded. What a grant opened is named, and on record before it is answered.
+fn audited(query: &Query, list: &List, rows: Option<usize>) -> Audited {
+    let sirens: Vec<String> = query.opened(list).iter().map(ToString::to_string).collect();
+    let durable = !sirens.is_empty();
+    Audited { sirens, rows: rows.map(|rows| rows as u64), question: query.asked().to_owned(), durable, ..named(&list.info) }
 }
 
-/// The same of a list as a reply names it.
-fn named(list: Option<&DetectionList>, rows: Option<u64>, question: String) -> Audited {
-    Audited { list_id: list.map(|list| list.id.clone()).unwrap_or_default(), rows, question, ..Audited::default() }
-}
-
-/// What was asked, for the record: only what was given.
-fn question(message: Option<&RankedListFilter>, text: &str, order_by: &str) -> String {
-    let message = message.filter(|message| **message != RankedListFilter::default()).map(|message| format!("{message:?}"));
-    let parts = [message.unwrap_or_default(), text.to_owned(), order_by.to_owned()];
-    parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("; ")
+/// The same of a list as such.
+fn named(info: &ListInfo) -> Audited {
+    Audited { list_id: info.batch.to_string(), ..Audited::default() }
 }
 
 /// Whether a caller reads lists before they are published.
@@ -192,12 +205,12 @@ impl ListService for Lists {
 
     async fn publish_list(&self, request: Request<PublishListRequest>) -> Result<Response<DetectionList>, Status> {
         let list = self.state.lists.publish(&request.into_inner().id).await?;
-        Ok(about(Response::new(self.describe(&list.info).await), Audited { durable: true, ..read(&list.info, None, String::new()) }))
+        Ok(about(Response::new(self.describe(&list.info).await), Audited { durable: true, ..named(&list.info) }))
     }
 
     async fn rollback_list(&self, _: Request<RollbackListRequest>) -> Result<Response<DetectionList>, Status> {
         let list = self.state.lists.roll_back().await?;
-        Ok(about(Response::new(self.describe(&list.info).await), Audited { durable: true, ..read(&list.info, None, String::new()) }))
+        Ok(about(Response::new(self.describe(&list.info).await), Audited { durable: true, ..named(&list.info) }))
     }
 
     async fn list_lists(&self, request: Request<ListListsRequest>) -> Result<Response<ListListsResponse>, Status> {
@@ -212,15 +225,11 @@ impl ListService for Lists {
     async fn get_list(&self, request: Request<GetListRequest>) -> Result<Response<DetectionList>, Status> {
         let principal = Principal::of(&request)?;
         let served = self.open(&principal, &request.into_inner().id).await?;
-        Ok(about(Response::new(self.served(&served).await), read(&served.list.info, None, String::new())))
+        Ok(about(Response::new(self.served(&served).await), named(&served.list.info)))
     }
 
     async fn get_ranked_list(&self, request: Request<GetRankedListRequest>) -> Result<Response<GetRankedListResponse>, Status> {
-        let principal = Principal::of(&request)?;
-        let request = request.into_inner();
-        let question = question(request.structured_filter.as_ref(), &request.filter, &request.order_by);
-        let page = self.page(principal, request).await?;
-        let audited = named(page.list.as_ref(), Some(page.entries.len() as u64), question);
+        let (page, audited) = self.page(Principal::of(&request)?, request.into_inner()).await?;
         Ok(about(Response::new(page), audited))
     }
 
@@ -230,29 +239,17 @@ impl ListService for Lists {
         &self,
         request: Request<StreamRankedListRequest>,
     ) -> Result<Response<Self::StreamRankedListStream>, Status> {
-        let principal = Principal::of(&request)?;
-        let request = request.into_inner();
-        let question = question(request.structured_filter.as_ref(), &request.filter, &request.order_by);
-        let (list, stream) = self.stream(principal, request).await?;
-        Ok(about(Response::new(stream), Audited { durable: true, ..named(Some(&list), None, question) }))
+        let (entries, audited) = self.stream(Principal::of(&request)?, request.into_inner()).await?;
+        Ok(about(Response::new(entries), audited))
     }
 
     async fn summarize_ranked_list(&self, request: Request<SummarizeRankedListRequest>) -> Result<Response<ListSummary>, Status> {
-        let principal = Principal::of(&request)?;
-        let request = request.into_inner();
-        let question = question(request.structured_filter.as_ref(), &request.filter, "");
-        let summary = self.summary(principal, request).await?;
-        let audited = named(summary.list.as_ref(), None, question);
+        let (summary, audited) = self.summary(Principal::of(&request)?, request.into_inner()).await?;
         Ok(about(Response::new(summary), audited))
     }
 
     async fn diff_lists(&self, request: Request<DiffListsRequest>) -> Result<Response<DiffListsResponse>, Status> {
-        let principal = Principal::of(&request)?;
-        let request = request.into_inner();
-        let lists = format!("{} {}", request.from_id, request.to_id);
-        let question = question(request.structured_filter.as_ref(), "", "");
-        let diff = self.diff(principal, request).await?;
-        let audited = Audited { list_id: lists, rows: Some(diff.changes.len() as u64), question, ..Audited::default() };
+        let (diff, audited) = self.diff(Principal::of(&request)?, request.into_inner()).await?;
         Ok(about(Response::new(diff), audited))
     }
 
@@ -260,26 +257,16 @@ impl ListService for Lists {
         &self,
         request: Request<ProposeCuratedListRequest>,
     ) -> Result<Response<ProposeCuratedListResponse>, Status> {
-        let principal = Principal::of(&request)?;
-        let request = request.into_inner();
-        let question = question(request.structured_filter.as_ref(), "", "");
-        let proposal = self.propose(principal, request).await?;
-        let audited = named(proposal.list.as_ref(), Some(proposal.entries.len() as u64), question);
+        let (proposal, audited) = self.propose(Principal::of(&request)?, request.into_inner()).await?;
         Ok(about(Response::new(proposal), audited))
     }
 
     type ExportListStream = BoxStream<'static, Result<Chunk, Status>>;
 
     async fn export_list(&self, request: Request<ExportListRequest>) -> Result<Response<Self::ExportListStream>, Status> {
-        let principal = Principal::of(&request)?;
-        let request = request.into_inner();
-        let asked = question(request.structured_filter.as_ref(), &request.filter, &request.order_by);
-        let question = format!("{} {} {asked}", request.format, request.columns);
-        let (info, bytes) = self.export(principal, request).await?;
+        let (bytes, audited) = self.export(Principal::of(&request)?, request.into_inner()).await?;
         let pieces =
             (0..bytes.len()).step_by(PIECE).map(move |start| Ok(Chunk { data: bytes.slice(start..bytes.len().min(start + PIECE)) }));
-        // A file leaves the suite: that it did is on record before its first byte.
-        let audited = Audited { durable: true, ..read(&info, None, question) };
         Ok(about(Response::new(stream::iter(pieces).boxed()), audited))
     }
 }

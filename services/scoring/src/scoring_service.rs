@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::champion::{Champion, Explanation, Scored};
 use crate::error::ScoringError;
 use crate::explained;
+use crate::list::reply;
 use crate::state::State;
 
 /// Companies in one request, at most.
@@ -99,15 +100,7 @@ impl Scoring {
 
     async fn history(&self, siren: &str) -> Result<Vec<HistoricScore>, ScoringError> {
         let placed = self.state.lists.history(parse(siren)?).await?;
-        let scores = placed.into_iter().map(|(info, placed)| HistoricScore {
-            list_id: info.batch.to_string(),
-            label_fr: info.label_fr(),
-            model_id: info.model_id,
-            probability: placed.probability,
-            alert_level: level(placed.level).into(),
-            rank: placed.rank,
-        });
-        Ok(scores.collect())
+        Ok(placed.into_iter().map(|(info, placed)| reply::placed(&info, placed)).collect())
     }
 
     /// Scores of these companies, each of which must have a vector.

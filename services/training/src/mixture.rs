@@ -1,7 +1,7 @@
 //! The mixture that is served by default: a boosting and a forest, as one model.
 //!
 //! The trees of a boosting are small and correct each other; those of a forest are deep and independent. They err on other
-//! companies, and the mean of both ranks at least as well as the better one. The weight was fixed on periods before all test rows
+//! companies, and the mean of both ranks about as well as the better one, whichever that is. The weight was fixed on periods before all test rows
 //! (`docs/decisions/0020-mixture.md`). The boosting keeps the directions of risk of the catalogue, the forest does not.
 
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use crate::prepare::Prepared;
 
 /// Weight of the forest, once its scores are as wide as those of the boosting; the boosting has the rest.
 const FOREST: f64 = 0.4;
-/// Training rows of a leaf of the forest, at least. With single rows the model is three times as large and no better.
+/// Training rows of a leaf of the forest, at least. With single rows the model is larger and ranks no better.
 const FOREST_LEAF: u32 = 20;
 
 /// Grows a boosting, with the other processes of a network if there is one.

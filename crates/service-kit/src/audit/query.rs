@@ -1,25 +1,30 @@
 //! `AuditService`: what the trail of all processes holds.
 
 use std::io::{BufRead, BufReader};
+use std::time::SystemTime;
 
 use api::audit::audit_service_server::AuditService;
 use api::audit::{AuditRecord, QueryAuditRequest, QueryAuditResponse};
 use api::google::r#type::Date;
 use chrono::{NaiveDate, Utc};
 use flate2::read::GzDecoder;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use lake::{Lake, LakeError};
-use prost_types::Timestamp;
 use tonic::{Request, Response, Status};
 
 use super::trail::{FOLDER, Trail, corrupt};
 use super::{Audited, Record, about};
 use crate::error::{ErrorCode, ServiceError};
+use crate::paging;
 
 /// Records of a page by default, and at most.
 const PAGE: usize = 100;
 const LARGEST: usize = 1_000;
-/// Days of one question, at most: its pages name every object of them.
+/// Days of one question, at most.
 const DAYS: i64 = 366;
+/// Objects that are looked through for a page, at most, and read at a time.
+const OBJECTS: usize = 500;
+const READS: usize = 16;
 
 /// The service.
 pub struct Audits {
@@ -59,47 +64,61 @@ impl Wanted {
 impl Audits {
     async fn query(&self, request: &QueryAuditRequest) -> Result<QueryAuditResponse, ServiceError> {
         let wanted = Wanted::of(request)?;
-        let size = match usize::try_from(request.page_size).map_err(|_| argument("page_size must not be negative"))? {
-            0 => PAGE,
-            size => size.min(LARGEST),
-        };
+        let size = paging::size(request.page_size, PAGE, LARGEST)?;
         let (after, mut skipped) = parse_token(&request.page_token)?;
         self.trail.flush().await?;
-        let mut response = QueryAuditResponse::default();
-        for path in self.objects(&wanted).await.map_err(|error| unreadable(&error))? {
-            if path.as_str() < after.as_str() {
-                continue;
-            }
-            let records = read_day(&self.lake, &path).await.map_err(|error| unreadable(&error))?;
-            let start = if path == after { std::mem::take(&mut skipped) } else { 0 };
-            for (at, record) in records.into_iter().enumerate().skip(start) {
-                if !wanted.has(&record) {
-                    continue;
-                }
-                if response.records.len() == size {
-                    response.next_page_token = format!("{path}:{at}");
+        let (mut response, mut looked) = (QueryAuditResponse::default(), 0);
+        for day in self.days(&wanted).await.map_err(|error| unreadable(&error))? {
+            let paths = self.objects(&day, &after).await.map_err(|error| unreadable(&error))?;
+            let lake = self.lake.clone();
+            let read = move |path: String| {
+                let lake = lake.clone();
+                async move { read_object(&lake, &path).await }
+            };
+            let mut objects = stream::iter(paths.clone()).map(read).buffered(READS);
+            for path in &paths {
+                if looked == OBJECTS {
+                    response.next_page_token = format!("{path}:0");
                     return Ok(response);
                 }
-                response.records.push(reply(record));
+                looked += 1;
+                let Some(records) = objects.try_next().await.map_err(|error| unreadable(&error))? else { break };
+                let start = if *path == after { std::mem::take(&mut skipped) } else { 0 };
+                for (at, record) in records.into_iter().enumerate().skip(start) {
+                    if !wanted.has(&record) {
+                        continue;
+                    }
+                    if response.records.len() == size {
+                        response.next_page_token = format!("{path}:{at}");
+                        return Ok(response);
+                    }
+                    response.records.push(reply(record));
+                }
             }
         }
         Ok(response)
     }
 
-    /// Paths of the objects of some days, in the order of time.
-    async fn objects(&self, wanted: &Wanted) -> Result<Vec<String>, LakeError> {
-        let mut paths = Vec::new();
-        for day in self.lake.objects().folders(FOLDER).await? {
-            if day.parse::<NaiveDate>().is_ok_and(|day| (wanted.from..=wanted.to).contains(&day)) {
-                paths.extend(self.lake.objects().list(&format!("{FOLDER}/{day}")).await?);
-            }
+    /// Days that are asked for and have records, in order.
+    async fn days(&self, wanted: &Wanted) -> Result<Vec<String>, LakeError> {
+        let days = self.lake.objects().folders(FOLDER).await?;
+        Ok(days.into_iter().filter(|day| day.parse().is_ok_and(|day| (wanted.from..=wanted.to).contains(&day))).collect())
+    }
+
+    /// Paths of the objects of a day from one on, in the order of time.
+    async fn objects(&self, day: &str, from: &str) -> Result<Vec<String>, LakeError> {
+        let folder = format!("{FOLDER}/{day}");
+        // Every object of an earlier day comes before.
+        if !from.is_empty() && !from.starts_with(&folder) && folder.as_str() < from {
+            return Ok(Vec::new());
         }
-        Ok(paths)
+        let paths = self.lake.objects().list(&folder).await?;
+        Ok(paths.into_iter().filter(|path| path.as_str() >= from).collect())
     }
 }
 
 /// The records of an object. A line that is not a record is corruption, not something to leave out.
-pub(super) async fn read_day(lake: &Lake, path: &str) -> Result<Vec<Record>, LakeError> {
+pub(super) async fn read_object(lake: &Lake, path: &str) -> Result<Vec<Record>, LakeError> {
     let bytes = lake.objects().get(path).await?;
     let lines = BufReader::new(GzDecoder::new(bytes.as_ref())).lines();
     let record = |line: std::io::Result<String>| {
@@ -134,7 +153,7 @@ fn unreadable(error: &LakeError) -> ServiceError {
 
 fn reply(record: Record) -> AuditRecord {
     AuditRecord {
-        at: Some(Timestamp { seconds: record.at.timestamp(), nanos: record.at.timestamp_subsec_nanos() as i32 }),
+        at: Some(SystemTime::from(record.at).into()),
         subject: record.subject,
         segment: record.segment,
         method: record.method,
@@ -214,6 +233,16 @@ mod tests {
             }
         }
         assert_eq!(walked, audits.query(&ask("", "", "", 0, "")).await.unwrap().records);
+        // A page looks through so many objects and no more, and the next one goes on there.
+        let quiet = record("c", "/a", "3");
+        for _ in 0..OBJECTS {
+            audits.trail.keep(&quiet).unwrap();
+            audits.trail.flush().await.unwrap();
+        }
+        let first = audits.query(&ask("", "3", "/b", 0, "")).await.unwrap();
+        assert!(first.records.is_empty() && !first.next_page_token.is_empty());
+        let second = audits.query(&ask("", "3", "/b", 0, &first.next_page_token)).await.unwrap();
+        assert_eq!((second.records.len(), second.next_page_token.as_str()), (0, ""));
         let wrong = QueryAuditRequest { from: Some(yesterday), ..QueryAuditRequest::default() };
         assert_eq!(audits.query(&wrong).await.unwrap_err().code(), ErrorCode::InvalidArgument);
         assert_eq!(audits.query(&ask("", "", "", 0, "x")).await.unwrap_err().code(), ErrorCode::PageToken);

@@ -201,7 +201,7 @@ mod tests {
     use lake::faults::{Fault, Faulty};
 
     use super::super::Audited;
-    use super::super::query::read_day;
+    use super::super::query::read_object;
     use super::*;
     use crate::auth::Principal;
 
@@ -217,7 +217,7 @@ mod tests {
     async fn methods(lake: &Lake) -> Vec<String> {
         let mut methods: Vec<String> = Vec::new();
         for path in lake.objects().list(FOLDER).await.unwrap() {
-            methods.extend(read_day(lake, &path).await.unwrap().into_iter().map(|record| record.method));
+            methods.extend(read_object(lake, &path).await.unwrap().into_iter().map(|record| record.method));
         }
         methods
     }

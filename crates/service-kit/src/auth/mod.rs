@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use domain::{Department, DepartmentSet};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tonic::Request;
 
 pub use guard::{Authenticator, guard};
@@ -150,6 +151,11 @@ impl Principal {
     pub fn of<T>(request: &Request<T>) -> Result<Self, ServiceError> {
         let missing = || ServiceError::new(ErrorCode::Unauthenticated, "no token was checked for this request");
         request.extensions().get::<Self>().cloned().ok_or_else(missing)
+    }
+
+    /// A name for documents that must not tell who: a digest of the subject.
+    pub fn pseudonym(&self) -> String {
+        hex::encode(Sha256::digest(&self.subject))
     }
 
     /// Whether the caller has this right.

@@ -46,8 +46,10 @@ pub async fn audit(session: &Session, asked: Audit) -> Result<(), Failure> {
             "purpose": record.purpose, "list": record.list_id, "sirens": record.sirens, "rows": record.rows, "question": record.question,
         })
     });
-    Output::new(&["at", "subject", "method", "outcome", "purpose", "what"], rows.collect(), Value::Array(json.collect()))
-        .print(session.format)
+    let output = Output::new(&["at", "subject", "method", "outcome", "purpose", "what"], rows.collect(), Value::Array(json.collect()));
+    // Without names there is nothing to record, which an empty table does not say.
+    let note = "No record. Services keep one of each request where they have an identity provider ([auth]).";
+    if records.is_empty() { output.note(note) } else { output }.print(session.format)
 }
 
 fn at(record: &AuditRecord) -> String {

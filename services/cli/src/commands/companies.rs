@@ -109,7 +109,7 @@ fn whole(sheet: &CompanySheet) -> Value {
         json!({
             "name": series.name, "unit": series.unit, "label_fr": series.label_fr, "data_until": series.data_until,
             "values": series.values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect::<Vec<_>>(),
-            "quality": series.quality().map(|quality| quality.as_str_name().trim_start_matches("QUALITY_").to_lowercase()).collect::<Vec<_>>(),
+            "basis": series.basis().map(|basis| basis.as_str_name().trim_start_matches("BASIS_").to_lowercase()).collect::<Vec<_>>(),
         })
     });
     let procedures = sheet.procedures.iter().map(|it| json!({ "label_fr": it.label_fr, "from": it.from_month, "to": it.to_month }));

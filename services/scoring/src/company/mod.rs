@@ -4,6 +4,7 @@ pub mod search;
 pub mod sheet;
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use api::companies::company_service_server::CompanyService;
 use api::companies::{
@@ -18,11 +19,12 @@ use service_kit::audit::{Audited, about};
 use service_kit::auth::{Principal, Right};
 use service_kit::channel::MAX_MESSAGE;
 use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::paging;
 use service_kit::peers::Peers;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
-use self::sheet::{Known, timestamp};
-use crate::error::ScoringError;
+use self::sheet::Known;
+use crate::error::{ScoringError, within};
 use crate::follows::{Grant, Reason};
 use crate::list::entry::ListInfo;
 use crate::list::store::{LATEST, Placed, Served};
@@ -31,6 +33,8 @@ use crate::state::State;
 
 /// Months of a sheet when the caller does not say.
 const MONTHS: i32 = 36;
+/// How long a part of a sheet may take, before it is left out.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Companies of a search by default, and at most.
 const PAGE: usize = 10;
 const LARGEST: usize = 50;
@@ -75,23 +79,33 @@ impl Companies {
         Ok(latest.into_iter().chain(places.into_iter().filter(|(info, _)| info.batch < list.info.batch)).collect())
     }
 
+    /// A sheet, and whether a grant opened it. What storage or the feature store would say is left out while they are away, and
+    /// the sheet says so.
     async fn sheet(&self, principal: &Principal, request: &GetCompanyRequest) -> Result<(CompanySheet, bool), ScoringError> {
         let siren = parse(&request.siren)?;
-        let (served, history) = (self.published().await?, self.history(siren).await?);
+        let served = self.published().await?;
+        let mut stale = served.as_ref().is_some_and(|served| served.stale);
         let entry = served.as_ref().and_then(|served| served.list.find(siren));
+        let history = match within(PATIENCE, self.history(siren)).await {
+            Err(error) if entry.is_some() => left_out(error, &mut stale)?,
+            history => history?,
+        };
         if entry.is_none() && history.is_none() {
             return Err(ScoringError::UnknownCompany(siren));
         }
         let follows = self.state.follows.of(principal).await;
-        let grant = follows.of(siren, Utc::now());
-        let known = Known { entry, history: history.as_ref(), places: &[], grant };
+        let known = Known { entry, history: history.as_ref(), places: &[], grant: follows.of(siren, Utc::now()) };
         // The history of scores costs a reading of every list: only for those who may see it.
-        let scores = known.decide(principal).rights.has(Right::Score);
-        let places = if scores { self.places(siren, served.as_ref()).await? } else { Vec::new() };
+        let mut places = Vec::new();
+        if known.decide(principal).rights.has(Right::Score) {
+            places = match within(PATIENCE, self.places(siren, served.as_ref())).await {
+                Err(error) => left_out(error, &mut stale)?,
+                places => places?,
+            };
+        }
         let from = from_month(&request.from_month, history.as_ref())?;
         let shown = sheet::sheet(Known { places: &places, ..known }, principal, &from);
-        let outside = !known.decide(principal).visible;
-        Ok((CompanySheet { stale: served.as_ref().is_some_and(|served| served.stale), ..shown }, outside && grant.is_some()))
+        Ok((CompanySheet { stale, ..shown }, known.is_opened_by_grant(principal)))
     }
 
     async fn search(&self, request: &SearchCompaniesRequest) -> Result<SearchCompaniesResponse, ScoringError> {
@@ -100,11 +114,7 @@ impl Companies {
             let message = format!("query: {} to {} characters", search::SHORTEST, search::LONGEST);
             return Err(ServiceError::new(ErrorCode::InvalidArgument, message).with("field", "query").into());
         }
-        let size = match usize::try_from(request.page_size) {
-            Ok(0) => PAGE,
-            Ok(size) => size.min(LARGEST),
-            Err(_) => return Err(ServiceError::new(ErrorCode::InvalidArgument, "page_size must not be negative").into()),
-        };
+        let size = paging::size(request.page_size, PAGE, LARGEST)?;
         let Some(served) = self.published().await? else { return Ok(SearchCompaniesResponse::default()) };
         let (found, total) = search::search(&served.list, &request.query, size);
         let companies = found.into_iter().map(|position| sheet::identity(Some(&served.list.entries[position]), None));
@@ -117,7 +127,7 @@ impl Companies {
         let departments = served.as_ref().and_then(|served| served.list.find(siren)).map(|entry| entry.departments);
         match departments {
             Some(departments) => Ok(departments.intersects(principal.territories)),
-            None if self.history(siren).await?.is_some() => Ok(false),
+            None if within(PATIENCE, self.history(siren)).await?.is_some() => Ok(false),
             None => Err(ScoringError::UnknownCompany(siren)),
         }
     }
@@ -141,10 +151,21 @@ impl Companies {
 
     async fn break_glass(&self, principal: &Principal, request: &BreakGlassRequest) -> Result<Grant, ScoringError> {
         let siren = parse(&request.siren)?;
-        self.visible(principal, siren).await?;
+        let visible = self.visible(principal, siren).await?;
         let now = Utc::now();
-        self.state.follows.change(principal, |follows| follows.break_glass(siren, &request.motive, now)).await
+        self.state.follows.change(principal, |follows| follows.break_glass(siren, &request.motive, visible, now)).await
     }
+}
+
+/// Nothing, in the place of what cannot be had while others are away; any other error stays one.
+fn left_out<T: Default>(error: ScoringError, stale: &mut bool) -> Result<T, ScoringError> {
+    let error = ServiceError::from(error);
+    if error.code().status() != Code::Unavailable {
+        return Err(error.into());
+    }
+    tracing::warn!(%error, "a part of a sheet is left out");
+    *stale = true;
+    Ok(T::default())
 }
 
 /// The first month of a sheet.
@@ -171,8 +192,8 @@ fn reply(grant: &Grant) -> Follow {
         siren: grant.siren.to_string(),
         reason: reason.into(),
         comment: grant.comment.clone(),
-        since: Some(timestamp(grant.since)),
-        until: grant.until.map(timestamp),
+        since: Some(SystemTime::from(grant.since).into()),
+        until: grant.until.map(|until| SystemTime::from(until).into()),
         break_glass: grant.is_break_glass(),
     }
 }
@@ -183,8 +204,8 @@ impl CompanyService for Companies {
         let principal = Principal::of(&request)?;
         let request = request.into_inner();
         let (sheet, by_grant) = self.sheet(&principal, &request).await?;
-        // A look beyond the territory is on record before it is answered.
-        let question = if by_grant { "outside of the territory" } else { "" };
+        // A look that a grant opened is on record before it is answered.
+        let question = if by_grant { "by a grant" } else { "" };
         let audited = Audited { sirens: vec![request.siren], question: question.to_owned(), durable: by_grant, ..Audited::default() };
         Ok(about(Response::new(sheet), audited))
     }

@@ -1,10 +1,10 @@
 //! What a sheet shows of a company: pure, of what is known and what the caller may see.
 
-use api::companies::{Access, Company as ApiCompany, CompanySheet, Period, ProcolPeriod, Quality, ScoreRecord, SheetSeries};
-use api::features::{Basis, CompanyHistory, Series};
-use chrono::{DateTime, Utc};
+use std::time::SystemTime;
+
+use api::companies::{Access, Company as ApiCompany, CompanySheet, Period, ProcolPeriod};
+use api::features::{CompanyHistory, Series};
 use domain::{NafCode, NafNomenclature};
-use prost_types::Timestamp;
 use service_kit::auth::{Principal, Right};
 
 use crate::access::{Company, Decision, decide};
@@ -12,7 +12,6 @@ use crate::follows::Grant;
 use crate::list::entry::{Entry, ListInfo};
 use crate::list::reply;
 use crate::list::store::Placed;
-use crate::scoring_service::level;
 
 /// The right that each series of the feature store needs (`domain/consumers.md` §3.2): headcount, published accounts and what INSEE
 /// says are public. One that no line names is shown to nobody but operators.
@@ -57,6 +56,13 @@ impl Known<'_> {
         self.grant.is_some_and(|grant| !grant.is_of_territory() || here())
     }
 
+    /// Whether something of it is open to the caller by a grant that ends, and by nothing else.
+    pub fn is_opened_by_grant(&self, principal: &Principal) -> bool {
+        let without = Self { grant: None, ..*self };
+        let ends = self.grant.is_some_and(|grant| !grant.is_of_territory());
+        ends && self.decide(principal).rights != without.decide(principal).rights
+    }
+
     fn ever_alerted(&self) -> bool {
         self.entry.is_some_and(|entry| entry.first_alert.first.is_some())
     }
@@ -71,7 +77,7 @@ pub fn sheet(known: Known<'_>, principal: &Principal, from: &str) -> CompanyShee
     let mut series = Vec::new();
     for found in known.history.iter().flat_map(|history| &history.series).filter(|series| series.name != PLANS.0) {
         if opens(right_of(&found.name)) {
-            series.push(charted(found, first, known.history.map(|history| history.months.as_slice()).unwrap_or_default()));
+            series.push(charted(found, first));
         } else {
             withheld.push(format!("series.{}", found.name));
         }
@@ -86,7 +92,7 @@ pub fn sheet(known: Known<'_>, principal: &Principal, from: &str) -> CompanyShee
         series,
         procedures: known.history.map(procedures).unwrap_or_default(),
         payment_plans: known.history.filter(|_| plans).map(payment_plans).unwrap_or_default(),
-        scores: if scores { known.places.iter().map(score).collect() } else { Vec::new() },
+        scores: if scores { known.places.iter().map(|(info, placed)| reply::placed(info, *placed)).collect() } else { Vec::new() },
         access: Some(Access {
             visible: decision.visible,
             in_territory: decision.in_territory,
@@ -94,7 +100,7 @@ pub fn sheet(known: Known<'_>, principal: &Principal, from: &str) -> CompanyShee
             ever_alerted: scores && known.ever_alerted(),
             followed: known.grant.is_some(),
             break_glass: known.grant.is_some_and(Grant::is_break_glass),
-            until: known.grant.and_then(|grant| grant.until).map(timestamp),
+            until: known.grant.and_then(|grant| grant.until).map(|until| SystemTime::from(until).into()),
             withheld,
         }),
         stale: false,
@@ -129,25 +135,11 @@ fn right_of(series: &str) -> Option<Right> {
 }
 
 /// The months of a series from `first` on.
-fn charted(series: &Series, first: usize, months: &[String]) -> SheetSeries {
-    let quality: Vec<Quality> = series.basis.iter().map(|basis| quality(*basis)).collect();
-    let said = quality.iter().rposition(|quality| matches!(quality, Quality::Observed | Quality::Estimated));
-    SheetSeries {
-        name: series.name.clone(),
-        unit: series.unit.clone(),
-        label_fr: series.label_fr.clone(),
+fn charted(series: &Series, first: usize) -> Series {
+    Series {
         values: series.values.get(first..).unwrap_or_default().to_vec(),
-        quality: quality.get(first..).unwrap_or_default().iter().map(|quality| (*quality).into()).collect(),
-        data_until: said.and_then(|month| months.get(month)).cloned().unwrap_or_default(),
-    }
-}
-
-fn quality(basis: i32) -> Quality {
-    match Basis::try_from(basis) {
-        Ok(Basis::Observed) => Quality::Observed,
-        Ok(Basis::Carried) => Quality::CarriedForward,
-        Ok(Basis::Estimated) => Quality::Estimated,
-        Ok(Basis::Unspecified) | Err(_) => Quality::Unspecified,
+        basis: series.basis.get(first..).unwrap_or_default().to_vec(),
+        ..series.clone()
     }
 }
 
@@ -178,24 +170,10 @@ fn payment_plans(history: &CompanyHistory) -> Vec<Period> {
     periods.map(|((), from_month, to_month)| Period { from_month, to_month }).collect()
 }
 
-fn score((info, placed): &(ListInfo, Placed)) -> ScoreRecord {
-    ScoreRecord {
-        list_id: info.batch.to_string(),
-        label_fr: info.label_fr(),
-        model_id: info.model_id.clone(),
-        probability: placed.probability,
-        alert_level: level(placed.level).into(),
-        rank: placed.rank,
-    }
-}
-
-/// A moment for clients.
-pub fn timestamp(moment: DateTime<Utc>) -> Timestamp {
-    Timestamp { seconds: moment.timestamp(), nanos: moment.timestamp_subsec_nanos() as i32 }
-}
-
 #[cfg(test)]
 mod tests {
+    use api::features::Basis;
+    use chrono::{DateTime, Utc};
     use domain::Month;
     use service_kit::auth::Rights;
 
@@ -213,6 +191,7 @@ mod tests {
             name: series.name.into(),
             values: (0..12).map(|month| f64::from(u8::from((3..5).contains(&month) || month == 11))).collect(),
             basis: (0..12).map(|month| observed(month).into()).collect(),
+            data_until: "2025-06".into(),
             ..Series::default()
         });
         CompanyHistory {
@@ -261,18 +240,21 @@ mod tests {
         assert_eq!(names(&sheet(known, &agent(&Right::ALL), "")), PUBLIC);
         let since = DateTime::<Utc>::UNIX_EPOCH;
         let grant = Grant { siren: quiet.siren, reason: Some(Reason::Other), comment: String::new(), since, until: Some(since) };
-        let open = sheet(Known { grant: Some(&grant), ..known }, &agent(&Right::ALL), "");
+        let followed = Known { grant: Some(&grant), ..known };
+        assert!(followed.is_opened_by_grant(&agent(&Right::ALL)) && !known.is_opened_by_grant(&agent(&Right::ALL)));
+        assert!(!followed.is_opened_by_grant(&agent(&[])), "who has no right is shown nothing more");
+        let open = sheet(followed, &agent(&Right::ALL), "");
         assert_eq!(open.series.len(), 9);
         let access = open.access.unwrap();
         assert!(access.followed && !access.break_glass && access.until.is_some() && access.withheld.is_empty());
     }
 
     #[test]
-    fn series_begin_where_they_are_asked_for_and_say_how_far_they_reach() {
+    fn series_begin_where_they_are_asked_for() {
         let history = history();
         let known = Known { entry: None, history: Some(&history), places: &[], grant: None };
         let found = sheet(known, &agent(&[]), "2025-09");
-        assert_eq!((found.months.len(), found.series[0].values.len(), found.series[0].quality.len()), (4, 4, 4));
+        assert_eq!((found.months.len(), found.series[0].values.len(), found.series[0].basis.len()), (4, 4, 4));
         assert_eq!(found.series[0].data_until, "2025-06");
         assert_eq!(
             found.procedures,

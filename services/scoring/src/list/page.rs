@@ -9,23 +9,8 @@ use service_kit::error::{ErrorCode, ServiceError};
 
 use super::query::Query;
 
-/// Largest page.
-pub const MAX_PAGE: i32 = 500;
-/// Page when the caller asks for none.
-pub const DEFAULT_PAGE: i32 = 50;
 /// How long a token is good for.
 const LIFE: Duration = Duration::from_hours(24);
-
-/// The size asked for, checked: `0` means the default, more than the maximum is cut to it, a negative one is refused.
-pub fn size(asked: i32) -> Result<usize, ServiceError> {
-    match asked {
-        0 => Ok(DEFAULT_PAGE as usize),
-        asked if asked < 0 => {
-            Err(ServiceError::new(ErrorCode::InvalidArgument, "page_size must not be negative").with("field", "page_size"))
-        }
-        asked => Ok(asked.min(MAX_PAGE) as usize),
-    }
-}
 
 /// The list that the token was made for is not the one asked for any more.
 pub fn moved(list: BatchKey, generation: u32) -> ServiceError {
@@ -119,11 +104,5 @@ mod tests {
         for bad in [&token.replace(".50.", ".51."), &token[..token.len() - 2], "", "x", "2511.3.50.0", "2511.3.50.9999999999.00", &old] {
             assert_eq!(read(bad, &first, &seal), Err(ErrorCode::PageToken), "{bad}");
         }
-    }
-
-    #[test]
-    fn sizes_have_a_default_and_a_maximum() {
-        assert_eq!((size(0).unwrap(), size(7).unwrap(), size(9_999).unwrap()), (50, 7, 500));
-        assert!(size(-1).is_err());
     }
 }

@@ -24,6 +24,8 @@ pub struct Query {
     order: Order,
     /// Companies that the caller follows, and whether they do so as companies of their territory.
     followed: Arc<BTreeMap<Siren, bool>>,
+    /// What was asked, in words.
+    asked: String,
 }
 
 impl Query {
@@ -31,6 +33,7 @@ impl Query {
     pub fn new(principal: Principal, message: Option<RankedListFilter>, filter: &str, order_by: &str) -> Result<Self, ServiceError> {
         let message = message.unwrap_or_default();
         let order = Order::parse(order_by)?;
+        let asked = words(&message, filter, order_by);
         let filter = Filter::All(vec![structured::parse(&message)?, text::parse(filter)?]);
         for right in filter.rights().into_iter().chain(order.right()) {
             principal.require(right, "a filter or an order on this field")?;
@@ -41,6 +44,7 @@ impl Query {
             filter,
             order,
             followed: Arc::default(),
+            asked,
         };
         query.check_departments(structured::departments(&message)?)?;
         Ok(query)
@@ -54,6 +58,7 @@ impl Query {
             filter: Filter::everything(),
             order: Order::default(),
             followed: Arc::default(),
+            asked: String::new(),
         }
     }
 
@@ -96,6 +101,21 @@ impl Query {
         Row { facts, entry: &list.entries[position], name: &list.names[position], followed: self.follows(facts.siren) }
     }
 
+    /// Companies that the question reaches, and that the caller sees because of a grant alone.
+    pub fn opened(&self, list: &List) -> Vec<Siren> {
+        let granted = self.followed.iter().filter(|(_, of_territory)| !**of_territory).map(|(siren, _)| *siren);
+        let by_grant = |siren: &Siren| {
+            let position = list.position(*siren);
+            position.is_some_and(|position| self.has(list, position) && !self.sees_if(&list.facts[position], false))
+        };
+        granted.filter(by_grant).collect()
+    }
+
+    /// What was asked, in words, for the record.
+    pub fn asked(&self) -> &str {
+        &self.asked
+    }
+
     /// Who asks.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -103,12 +123,16 @@ impl Query {
 
     /// Whether the row is one that the caller may see, whatever they ask for.
     pub fn sees(&self, facts: &Facts) -> bool {
+        self.sees_if(facts, self.is_opened(facts))
+    }
+
+    fn sees_if(&self, facts: &Facts, followed: bool) -> bool {
         if self.sees_everywhere() {
             return true;
         }
         let head_office = || facts.department.into_iter().collect();
         let departments = if self.any_establishment { facts.departments } else { head_office() };
-        let company = Company { departments, ever_alerted: facts.ever_alerted, followed: self.is_opened(facts) };
+        let company = Company { departments, ever_alerted: facts.ever_alerted, followed };
         decide(&self.principal, company, facts.department).rights.has(Right::Score)
     }
 
@@ -137,6 +161,12 @@ impl Query {
     pub fn canonical(&self) -> String {
         format!("{:?}", (&self.principal, self.any_establishment, &self.filter, self.order))
     }
+}
+
+/// What was given of a question.
+fn words(message: &RankedListFilter, text: &str, order_by: &str) -> String {
+    let message = if *message == RankedListFilter::default() { String::new() } else { format!("{message:?}") };
+    [message.as_str(), text, order_by].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -192,6 +222,7 @@ mod tests {
         assert_eq!(rows("", &[]), [0]);
         assert_eq!(rows("", &[3, 4]), [0, 2, 3], "one of another department, one never alerted");
         assert_eq!(rows("", &[2]), [0], "followed as a company of a territory that was the caller's");
+        assert_eq!(ask("", &[1, 2, 3, 4]).opened(&list()), [siren(3), siren(4)], "one is the territory's, one is not opened");
         assert_eq!(rows("followed = true", &[1, 3]), [0, 2]);
         assert_eq!(rows("followed = false", &[3]), [0]);
         assert_eq!(ask("", &[]).canonical(), ask("", &[3]).canonical());

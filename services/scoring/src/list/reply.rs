@@ -6,13 +6,14 @@ use api::lists::{
     CuratedCut, DetectionList, EntryContribution, FirstAlert, Indicators, LevelCounts, ListEntry, ListSummary, Shadow as ApiShadow,
     SummaryPart,
 };
+use api::scoring::HistoricScore;
 use chrono::Datelike;
 use domain::{BatchKey, Department, NaiveDate};
 use prost_types::FieldMask;
 use service_kit::error::{ErrorCode, ServiceError};
 
 use super::entry::{Entry, ListInfo};
-use super::store::Served;
+use super::store::{Placed, Served};
 use super::summary::{Counts, Summary};
 use super::view::Reader;
 use crate::scoring_service::level;
@@ -89,6 +90,18 @@ pub fn described(info: &ListInfo, published: Option<(BatchKey, u32)>) -> Detecti
 /// A list that is served, for clients.
 pub fn served(served: &Served, published: Option<(BatchKey, u32)>) -> DetectionList {
     DetectionList { stale: served.stale, ..described(&served.list.info, published) }
+}
+
+/// Where a company was on a list, for clients.
+pub fn placed(info: &ListInfo, placed: Placed) -> HistoricScore {
+    HistoricScore {
+        list_id: info.batch.to_string(),
+        label_fr: info.label_fr(),
+        model_id: info.model_id.clone(),
+        probability: placed.probability,
+        alert_level: level(placed.level).into(),
+        rank: placed.rank,
+    }
 }
 
 /// How a challenger differs, for clients.

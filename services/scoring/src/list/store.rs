@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{AlertLevel, BatchKey, Siren};
 use lake::{Lake, LakeError};
@@ -17,7 +17,7 @@ use super::entry::{Entry, ListInfo};
 use super::facts::{Facts, folded};
 use super::order::Order;
 use super::page::Seal;
-use crate::error::ScoringError;
+use crate::error::{ScoringError, within};
 use crate::shadow::Shadow;
 
 /// A list with its entries by rank, and what is read of them fast.
@@ -52,13 +52,18 @@ impl List {
 
     /// The entry of a company.
     pub fn find(&self, siren: Siren) -> Option<&Entry> {
+        self.position(siren).map(|position| &self.entries[position])
+    }
+
+    /// Where the entry of a company is.
+    pub fn position(&self, siren: Siren) -> Option<usize> {
         let of = |position: &u32| self.facts[*position as usize].siren;
         let sorted = self.by_siren.get_or_init(|| {
             let mut positions: Vec<u32> = (0..self.facts.len() as u32).collect();
             positions.sort_unstable_by_key(of);
             positions
         });
-        sorted.binary_search_by_key(&siren, of).ok().map(|found| &self.entries[sorted[found] as usize])
+        sorted.binary_search_by_key(&siren, of).ok().map(|found| sorted[found] as usize)
     }
 
     /// Positions of the entries in an order; sorted once.
@@ -83,6 +88,8 @@ struct Built {
 
 /// How long storage may take to say what a name stands for, before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a list that another replica built may be missing in histories.
+const RECENT: Duration = Duration::from_secs(10);
 /// Lists kept in memory at most.
 const CACHED: usize = 4;
 
@@ -144,10 +151,15 @@ pub struct ListStore {
     cache: Arc<Mutex<HashMap<Identity, Arc<List>>>>,
     places: Arc<Mutex<HashMap<Identity, Arc<Places>>>>,
     known: Arc<Mutex<HashMap<String, Identity>>>,
+    /// The lists that are stored, and when they were asked for.
+    recent: Arc<Mutex<Option<Recent>>>,
     /// Storage did not answer when it was last asked what names stand for.
     away: Arc<AtomicBool>,
     seal: Arc<OnceCell<Seal>>,
 }
+
+/// The lists that were stored at a moment.
+type Recent = (Instant, Vec<Identity>);
 
 /// The published list's name.
 pub const LATEST: &str = "latest";
@@ -161,7 +173,15 @@ struct PageKey {
 impl ListStore {
     /// On this lake.
     pub fn new(lake: Lake) -> Self {
-        Self { lake, cache: Arc::default(), places: Arc::default(), known: Arc::default(), away: Arc::default(), seal: Arc::default() }
+        Self {
+            lake,
+            cache: Arc::default(),
+            places: Arc::default(),
+            known: Arc::default(),
+            recent: Arc::default(),
+            away: Arc::default(),
+            seal: Arc::default(),
+        }
     }
 
     /// The list of this name for a reader, from memory once it was asked for: a batch key, or `latest` for the published one.
@@ -185,8 +205,7 @@ impl ListStore {
         let mut failure = None;
         for (name, before) in names {
             // Storage that is away is asked again and again below, for minutes: readers are told long before.
-            let named = tokio::time::timeout(PATIENCE, self.named(&name)).await;
-            let followed = match named.unwrap_or_else(|_| Err(ScoringError::Silent(PATIENCE.as_secs()))) {
+            let followed = match within(PATIENCE, self.named(&name)).await {
                 Ok(now) if now == before => Ok(()),
                 Ok(_) => self.get(&name).await.map(drop),
                 Err(error) => Err(error),
@@ -210,7 +229,7 @@ impl ListStore {
     /// Where a company was on the lists that are stored, newest batch first.
     pub async fn history(&self, siren: Siren) -> Result<Vec<(ListInfo, Placed)>, ScoringError> {
         let mut found = Vec::new();
-        for identity in self.stored().await? {
+        for identity in self.recent().await? {
             let known = locked(&self.places).get(&identity).cloned();
             let places = if let Some(places) = known {
                 places
@@ -264,6 +283,7 @@ impl ListStore {
         self.lake.objects().put(&path(info.batch, info.generation, "entries.parquet"), bytes.into()).await?;
         self.lake.objects().put(&path(info.batch, info.generation, "list.json"), json.into()).await?;
         self.lake.pointers().set(&format!("list-{}", info.batch), &Built { generation: info.generation }).await?;
+        *locked(&self.recent) = None;
         self.remember(List::new(info, entries));
         self.get(&batch.to_string()).await
     }
@@ -303,6 +323,18 @@ impl ListStore {
             stored.extend(self.built(batch).await?.map(|generation| (batch, generation)));
         }
         stored.sort_by_key(|(batch, _)| std::cmp::Reverse(*batch));
+        Ok(stored)
+    }
+
+    /// The same, as it was a moment ago at most: a history asks for it again and again.
+    async fn recent(&self) -> Result<Vec<Identity>, ScoringError> {
+        if let Some((at, stored)) = &*locked(&self.recent)
+            && at.elapsed() < RECENT
+        {
+            return Ok(stored.clone());
+        }
+        let stored = self.stored().await?;
+        *locked(&self.recent) = Some((Instant::now(), stored.clone()));
         Ok(stored)
     }
 
