@@ -18,10 +18,10 @@ LOCKED := $(if $(CI),--locked)
 # With what optimisation benchmarks are built: `quick` is a few percent slower and links in a tenth of the time.
 PROFILE ?= release
 
-.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm doc up down clean
+.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm helm-test image release doc up down clean
 
 help: ## List these commands
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 setup: ## Install what building, testing and linting need (Debian; elsewhere it says what is missing)
 	@scripts/setup.sh build test lint
@@ -83,6 +83,22 @@ fmt: ## Format the Rust code
 helm: ## Check the chart and render its examples anew
 	@scripts/setup.sh build lint
 	@scripts/chart.sh render
+
+helm-test: ## The chart in depth: types, refusals, alerts, what checkov finds, and the life of a release
+	@scripts/setup.sh build lint chart
+	@scripts/chart.sh check
+	@scripts/chart.sh scan
+	@scripts/chart.sh life
+
+image: ## Build the image of the services and run each from it on a read-only root (PROFILE=release)
+	@scripts/setup.sh build image
+	cargo build $(LOCKED) --profile $(PROFILE:debug=dev) --workspace --bin sf
+	@PROFILE=$(PROFILE) scripts/image.sh build
+	@scripts/image.sh check
+
+release: image ## What is published: image archive, chart, list of components, digests, under target/release-files
+	@scripts/setup.sh build lint
+	@PROFILE=$(PROFILE) scripts/release.sh
 
 doc: ## Build the documentation of the crates
 	@scripts/setup.sh build

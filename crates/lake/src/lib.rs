@@ -5,6 +5,7 @@
 //! that replaces the rows of a batch ([`Table::writer`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod backup;
 mod columns;
 mod copying;
 mod delta;
@@ -13,6 +14,7 @@ mod error;
 pub mod faults;
 mod files;
 mod objects;
+mod observed;
 mod parquet_io;
 mod raw;
 mod root;
@@ -22,6 +24,7 @@ pub mod tables;
 pub mod testing;
 mod versioned;
 
+pub use backup::{Backup, Copied};
 pub use columns::{Columnar, TableRow};
 pub use error::{LakeError, Result};
 pub use objects::{Listed, Objects};

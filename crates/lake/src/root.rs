@@ -16,6 +16,7 @@ use crate::columns::TableRow;
 use crate::error::{LakeError, Result};
 use crate::files::{Files, make_folder};
 use crate::objects::Objects;
+use crate::observed::Observed;
 use crate::raw::Raw;
 use crate::tables::Table;
 use crate::versioned::{Pointers, Versioned};
@@ -158,7 +159,7 @@ fn local(root: &str, folder: &FilePath) -> Result<Inner> {
     let folder = folder.canonicalize().map_err(|error| LakeError::io(folder, error))?;
     let url = Url::from_directory_path(&folder).map_err(|()| refused("not a folder"))?;
     let base = Path::from_absolute_path(&folder).map_err(|error| refused(&error.to_string()))?;
-    let bucket: Arc<dyn ObjectStore> = Arc::new(Files::new());
+    let bucket: Arc<dyn ObjectStore> = Arc::new(Observed(Arc::new(Files::new())));
     let store = Arc::new(PrefixStore::new(bucket.clone(), base.clone()));
     Ok(Inner { bucket, base, store, url, folder: Some(folder), options: LakeOptions::default() })
 }
@@ -189,7 +190,8 @@ fn s3(root: &str, rest: &str, options: &S3Options) -> Result<Inner> {
     if let Some(secret) = &options.secret_access_key {
         builder = builder.with_secret_access_key(secret);
     }
-    let bucket: Arc<dyn ObjectStore> = Arc::new(builder.build().map_err(|error| refused(&error))?);
+    let bucket = builder.build().map_err(|error| refused(&error))?;
+    let bucket: Arc<dyn ObjectStore> = Arc::new(Observed(Arc::new(bucket)));
     let base = Path::parse(prefix).map_err(|error| refused(&error))?;
     let store: Arc<dyn ObjectStore> =
         if base.as_ref().is_empty() { bucket.clone() } else { Arc::new(PrefixStore::new(bucket.clone(), base.clone())) };

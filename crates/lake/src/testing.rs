@@ -89,6 +89,15 @@ impl S3 {
         None
     }
 
+    /// Sends a signal to the server: STOP and CONT pause it.
+    ///
+    /// # Panics
+    /// When there is no such signal.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(status.success(), "kill -s {name}");
+    }
+
     /// Creates a bucket, as an operator would before anything is stored in it.
     ///
     /// # Panics

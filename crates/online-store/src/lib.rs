@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod blob;
+mod breaker;
 pub mod conformance;
 mod embedded;
 mod error;

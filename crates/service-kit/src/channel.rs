@@ -11,20 +11,28 @@ use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 
 use crate::error::{ErrorCode, ServiceError};
+use crate::tls::{ClientTlsConfig, Dialer};
 
 /// Largest message that a client accepts: a page of a list or a batch of vectors is far below.
 pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// Bytes in flight of an in-process connection.
 const PIPE: usize = 1024 * 1024;
+/// How long a client looks for a server that answers.
+const CONNECT: Duration = Duration::from_secs(10);
 
-/// A channel to a service. Connects when first used, and again after a failure.
-pub fn connect(url: &str) -> Result<Channel, ServiceError> {
-    let refused = |error: &dyn std::fmt::Display| {
-        ServiceError::new(ErrorCode::Configuration, format!("'{url}' is not the address of a service: {error}"))
-    };
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| refused(&error))?;
-    let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true).http2_keep_alive_interval(Duration::from_secs(20));
-    Ok(endpoint.connect_lazy())
+/// A channel to a service, by `http://host:port` or `https://host:port`, or several hosts separated by commas ([`Dialer`]).
+/// Connects when first used, and again, to any of the addresses, after a failure.
+pub fn connect(url: &str, tls: &ClientTlsConfig) -> Result<Channel, ServiceError> {
+    let dialer = Dialer::new(url, tls)?;
+    // The dialer encrypts: for the layer above every connection is plain.
+    let endpoint = Endpoint::from_shared(format!("http://{}", dialer.authority()))
+        .map_err(|error| ServiceError::new(ErrorCode::Configuration, format!("'{url}' is not the address of a service: {error}")))?;
+    let endpoint = endpoint.connect_timeout(CONNECT).http2_keep_alive_interval(Duration::from_secs(20));
+    let connector = tower::service_fn(move |_: Uri| {
+        let dialer = dialer.clone();
+        async move { dialer.dial().await.map(TokioIo::new) }
+    });
+    Ok(endpoint.connect_with_connector_lazy(connector))
 }
 
 /// Serves `routes` inside this process and gives a channel to them. The server ends with the last clone of the channel.

@@ -3,18 +3,21 @@
 //! A key `lake.root` is `SF_LAKE__ROOT` in the environment: sections are separated by two underscores.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use lake::S3Options;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use telemetry::TelemetryConfig;
 
 use crate::audit::AuditConfig;
 use crate::auth::AuthConfig;
 use crate::error::{ErrorCode, ServiceError};
+use crate::limits::LimitsConfig;
 use crate::peers::PeersConfig;
+use crate::tls::TlsConfig;
 
 /// Configuration of a service; `S` is what is particular to it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +27,8 @@ pub struct Config<S: Default> {
     pub server: ServerConfig,
     /// Storage.
     pub lake: LakeConfig,
+    /// How many requests are answered.
+    pub limits: LimitsConfig,
     /// Online store.
     pub online: OnlineConfig,
     /// Long-running operations.
@@ -34,7 +39,7 @@ pub struct Config<S: Default> {
     pub audit: AuditConfig,
     /// The other services.
     pub peers: PeersConfig,
-    /// Logs.
+    /// Logs, metrics, traces.
     pub telemetry: TelemetryConfig,
     /// The service's own settings.
     pub service: S,
@@ -56,6 +61,10 @@ pub struct ServerConfig {
     pub request_seconds: u64,
     /// Largest message received, bytes.
     pub max_message_bytes: usize,
+    /// Seconds after which a client is asked to connect again, so that clients spread over replicas that came later.
+    pub connection_seconds: u64,
+    /// Whether clients may ask which services and methods there are.
+    pub reflection: bool,
 }
 
 impl Default for ServerConfig {
@@ -67,21 +76,10 @@ impl Default for ServerConfig {
             grace_seconds: 30,
             request_seconds: 120,
             max_message_bytes: 8 * 1024 * 1024,
+            connection_seconds: 300,
+            reflection: false,
         }
     }
-}
-
-/// PEM files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsConfig {
-    /// Certificate chain.
-    pub certificate: PathBuf,
-    /// Private key.
-    pub key: PathBuf,
-    /// Authorities of client certificates; clients need none without.
-    #[serde(default)]
-    pub client_authorities: Option<PathBuf>,
 }
 
 /// Where everything is stored.
@@ -121,32 +119,6 @@ impl Default for JobsConfig {
     fn default() -> Self {
         Self { lease_seconds: 15 }
     }
-}
-
-/// Logs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TelemetryConfig {
-    /// `text` or `json`.
-    pub format: LogFormat,
-    /// Which events, for example `info` or `info,lake=debug`.
-    pub filter: String,
-}
-
-impl Default for TelemetryConfig {
-    fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
-    }
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For a person.
-    Text,
-    /// For a collector.
-    Json,
 }
 
 /// Reads a configuration. `overrides` are dotted keys and values, from flags.

@@ -127,6 +127,10 @@ codes! {
     IdentityUnavailable = "SF-API-0008", Unavailable, Some(5);
     /// A request that cannot be recorded, and is not answered for that.
     AuditUnavailable = "SF-API-0009", Unavailable, Some(5);
+    /// More requests than the process answers at a time.
+    Overloaded = "SF-API-0010", Unavailable, Some(1);
+    /// More requests a second than one caller may send.
+    TooManyRequests = "SF-API-0011", ResourceExhausted, Some(1);
     /// Access to a company without saying why.
     MotiveMissing = "SF-COM-0001", InvalidArgument, None;
     /// Too many companies followed at a time.
@@ -208,6 +212,7 @@ impl ServiceError {
             Code::Unavailable | Code::DeadlineExceeded => ErrorCode::Unreachable,
             Code::InvalidArgument => ErrorCode::InvalidArgument,
             Code::Cancelled => ErrorCode::OperationCancelled,
+            Code::ResourceExhausted => ErrorCode::TooManyRequests,
             Code::Unauthenticated => ErrorCode::Unauthenticated,
             Code::PermissionDenied => ErrorCode::RightMissing,
             _ => ErrorCode::Internal,
@@ -251,6 +256,12 @@ impl From<ServiceError> for Status {
             details.add_bad_request_violation(field, &error.message);
         }
         Self::with_error_details(error.code.status(), error.message, details)
+    }
+}
+
+impl From<telemetry::TelemetryError> for ServiceError {
+    fn from(error: telemetry::TelemetryError) -> Self {
+        Self::new(ErrorCode::Configuration, error.to_string())
     }
 }
 

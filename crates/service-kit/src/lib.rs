@@ -3,16 +3,19 @@
 
 pub mod audit;
 pub mod auth;
+mod call;
 pub mod channel;
 pub mod config;
 pub mod error;
-pub mod metrics;
+pub mod limits;
+pub mod link;
+mod observe;
 pub mod operations;
 pub mod paging;
 pub mod peers;
 pub mod process;
 pub mod server;
-pub mod telemetry;
+pub mod tls;
 pub mod token;
 
 use lake::{Lake, LakeOptions};
@@ -21,6 +24,7 @@ use crate::audit::Trail;
 use crate::auth::Authenticator;
 use crate::config::{Config, OnlineConfig};
 use crate::error::ServiceError;
+use crate::limits::Limits;
 use crate::operations::Jobs;
 use crate::peers::Peers;
 
@@ -38,6 +42,8 @@ pub struct Context {
     pub jobs: Jobs,
     /// How to reach the online store.
     pub online: OnlineConfig,
+    /// How many requests are answered.
+    pub limits: Limits,
     /// Who checks tokens.
     pub auth: Authenticator,
     /// Where requests are recorded.
@@ -53,6 +59,7 @@ impl Context {
         Ok(Self {
             jobs: Jobs::new(lake.clone(), &config.jobs),
             online: config.online.clone(),
+            limits: Limits::new(&config.limits),
             auth: Authenticator::new(config.auth.as_ref())?,
             audit: if config.auth.is_some() { Trail::new(lake.clone(), &config.audit) } else { Trail::off() },
             peers: Peers::new(&config.peers)?,

@@ -8,15 +8,19 @@ use tonic::transport::Channel;
 
 use crate::channel;
 use crate::error::{ErrorCode, ServiceError};
-use crate::token::{Link, Token};
+use crate::link::Link;
+use crate::tls::ClientTlsConfig;
+use crate::token::Token;
 
 /// Where the other services are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PeersConfig {
-    /// The feature store, for example `http://feature-store:7000`; the services of this process when not given. The program shows
-    /// it its token (`SF_TOKEN`, `SF_TOKEN_FILE`), which needs the right `svc.features`.
+    /// The feature store, for example `https://feature-store:7000`; the services of this process when not given. The program shows
+    /// it its certificate (`tls`) or its token (`SF_TOKEN`, `SF_TOKEN_FILE`), which needs the right `svc.features`.
     pub features: Option<String>,
+    /// How `https` addresses are trusted, and who this program is.
+    pub tls: ClientTlsConfig,
 }
 
 /// The other services.
@@ -30,7 +34,7 @@ pub struct Peers {
 impl Peers {
     /// As configured. Connects when first used.
     pub fn new(config: &PeersConfig) -> Result<Self, ServiceError> {
-        let features = config.features.as_deref().map(channel::connect).transpose()?;
+        let features = config.features.as_deref().map(|url| channel::connect(url, &config.tls)).transpose()?;
         Ok(Self { features, here: Arc::default(), channel: Arc::default() })
     }
 

@@ -14,7 +14,7 @@ use crate::auth::guard;
 use crate::config::{self, Config};
 use crate::error::ServiceError;
 use crate::operations::OperationsService;
-use crate::{server, telemetry};
+use crate::server;
 
 /// Arguments of a service.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ pub trait Service {
     /// Its own settings.
     type Settings: Default + Serialize + DeserializeOwned + Send;
 
+    /// Its name in telemetry.
+    const PROGRAM: &'static str;
     /// Full names of its gRPC services.
     const NAMES: &'static [&'static str];
 
@@ -61,7 +63,7 @@ pub fn finish(context: &Context, mut routes: RoutesBuilder) -> Routes {
     routes.add_service(api::audit::audit_service_server::AuditServiceServer::new(audits));
     let routes = routes.routes();
     context.peers.set_here(routes.clone());
-    guard(routes, context.auth.clone(), context.audit.clone())
+    guard(routes, context.auth.clone(), context.audit.clone(), context.limits.clone())
 }
 
 /// Runs a service until it is told to stop. The exit code is 0 after a clean drain, 64 for a bad configuration.
@@ -92,14 +94,16 @@ async fn run<S: Service>(arguments: Arguments) -> Result<(), ServiceError> {
         println!("{}", config::shown(&config)?);
         return Ok(());
     }
-    telemetry::init(&config.telemetry)?;
+    telemetry::init(&config.telemetry, S::PROGRAM)?;
     let context = Context::new(&config)?;
     context.auth.announce();
     let mut routes = RoutesBuilder::default();
     S::register(&context, config.service, &mut routes).await?;
     context.jobs.watch();
     let names: Vec<&'static str> = S::NAMES.iter().copied().chain(COMMON).collect();
-    let served = server::serve(&config.server, finish(&context, routes), &names).await;
+    let served = server::serve(&config.server, &context.limits, finish(&context, routes), &names).await;
     context.audit.close().await;
+    // Blocks, and has nothing beside it any more.
+    let _sent = tokio::task::spawn_blocking(telemetry::close).await;
     served
 }

@@ -7,16 +7,17 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::config::{ServerConfig, TlsConfig};
+use crate::config::ServerConfig;
 use crate::error::{ErrorCode, ServiceError};
-use crate::metrics::{Metrics, Observe};
+use crate::limits::Limits;
+use crate::observe::Observe;
+use crate::tls;
 
 /// Time between saying "not serving" and refusing connections, so that balancers look away first.
 const LOOK_AWAY: Duration = Duration::from_millis(500);
@@ -25,9 +26,13 @@ fn configuration(what: &str, error: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(ErrorCode::Configuration, format!("{what}: {error}"))
 }
 
-/// Adds health and reflection (v1, and v1alpha for older clients) to the routes of services.
-fn complete(routes: Routes, names: &[&'static str], reporter: HealthReporter) -> Result<Routes, ServiceError> {
+/// Adds health, and reflection (v1, and v1alpha for older clients) if it is wanted, to the routes of services.
+fn complete(config: &ServerConfig, routes: Routes, names: &[&'static str], reporter: HealthReporter) -> Result<Routes, ServiceError> {
     let health = tonic_health::server::HealthService::from_health_reporter(reporter);
+    let routes = routes.add_service(tonic_health::pb::health_server::HealthServer::new(health));
+    if !config.reflection {
+        return Ok(routes);
+    }
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(api::DESCRIPTORS)
@@ -40,15 +45,12 @@ fn complete(routes: Routes, names: &[&'static str], reporter: HealthReporter) ->
         v1 = v1.with_service_name(*name);
         v1alpha = v1alpha.with_service_name(*name);
     }
-    Ok(routes
-        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
-        .add_service(v1.build_v1().map_err(broken)?)
-        .add_service(v1alpha.build_v1alpha().map_err(broken)?))
+    Ok(routes.add_service(v1.build_v1().map_err(broken)?).add_service(v1alpha.build_v1alpha().map_err(broken)?))
 }
 
 /// Serves until SIGTERM or SIGINT, then drains: health says no, the listener closes, running requests finish within the
 /// grace period. A second signal ends at once. `names` are the full names of the services, for health and reflection.
-pub async fn serve(config: &ServerConfig, routes: Routes, names: &[&'static str]) -> Result<(), ServiceError> {
+pub async fn serve(config: &ServerConfig, limits: &Limits, routes: Routes, names: &[&'static str]) -> Result<(), ServiceError> {
     let listener =
         TcpListener::bind(config.listen).await.map_err(|error| configuration(&format!("listen on {}", config.listen), &error))?;
     let admin = TcpListener::bind(config.admin).await.map_err(|error| configuration(&format!("admin on {}", config.admin), &error))?;
@@ -56,29 +58,27 @@ pub async fn serve(config: &ServerConfig, routes: Routes, names: &[&'static str]
     let (addr, admin_addr) = (address(&listener)?, address(&admin)?);
 
     let reporter = HealthReporter::new();
-    let routes = complete(routes, names, reporter.clone())?;
-    let metrics = Metrics::default();
+    let routes = complete(config, routes, names, reporter.clone())?;
+    let tls = config.tls.as_ref().map(tls::TlsConfig::watched).transpose()?;
     let (ready, readiness) = watch::channel(true);
-    tokio::spawn(serve_admin(admin, metrics.clone(), readiness));
+    tokio::spawn(serve_admin(admin, readiness));
     for name in names {
         reporter.set_service_status(*name, ServingStatus::Serving).await;
     }
     tracing::info!(%addr, admin = %admin_addr, "listening");
 
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (close, closed) = oneshot::channel::<()>();
+    let (stop, stopped) = oneshot::channel::<()>();
     let drain = async move {
         let _closed = stopped.await;
     };
-    let mut builder = Server::builder();
-    if let Some(tls) = &config.tls {
-        builder = builder.tls_config(tls_config(tls)?).map_err(|error| configuration("tls", &error))?;
-    }
-    let server = builder
+    let server = Server::builder()
         .timeout(Duration::from_secs(config.request_seconds))
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .layer(Observe(metrics))
+        .max_connection_age(Duration::from_secs(config.connection_seconds))
+        .layer(Observe(limits.clone()))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming(listener), drain);
+        .serve_with_incoming_shutdown(tls::accept(listener, tls, closed), drain);
     let server = tokio::spawn(server);
 
     let mut signals = Signals::new()?;
@@ -90,6 +90,7 @@ pub async fn serve(config: &ServerConfig, routes: Routes, names: &[&'static str]
         reporter.set_service_status(*name, ServingStatus::NotServing).await;
     }
     tokio::time::sleep(LOOK_AWAY).await;
+    let _closed = close.send(());
     let _ended = stop.send(());
     tokio::select! {
         ended = server => match ended {
@@ -125,23 +126,7 @@ impl Signals {
     }
 }
 
-fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, ServiceError> {
-    let read = |path: &std::path::Path| std::fs::read(path).map_err(|error| configuration(&path.display().to_string(), &error));
-    let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
-    let config = ServerTlsConfig::new().identity(identity);
-    Ok(match &tls.client_authorities {
-        Some(path) => config.client_ca_root(Certificate::from_pem(read(path)?)),
-        None => config,
-    })
-}
-
-/// Connections of clients. A small answer leaves at once: held back until the client acknowledges the one before, it would
-/// be late by up to 40 ms. The server's own setting does not reach listeners that it is given.
-fn incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
-}
-
-async fn serve_admin(listener: TcpListener, metrics: Metrics, readiness: watch::Receiver<bool>) {
+async fn serve_admin(listener: TcpListener, readiness: watch::Receiver<bool>) {
     let ready = move || {
         let ready = *readiness.borrow();
         async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } }
@@ -149,27 +134,8 @@ async fn serve_admin(listener: TcpListener, metrics: Metrics, readiness: watch::
     let router = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(move || async move { metrics.render() }));
+        .route("/metrics", get(|| async { telemetry::render() }));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin server stopped");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures::StreamExt;
-    use tokio::net::TcpStream;
-
-    use super::*;
-
-    /// Measured before this was set: half of the answers of a store that has them in 0.3 ms came 40 ms late.
-    #[tokio::test]
-    async fn answers_are_not_held_back_until_the_client_acknowledges_the_one_before() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("free port");
-        let address = listener.local_addr().expect("bound");
-        let mut clients = incoming(listener);
-        let (_client, accepted) = tokio::join!(TcpStream::connect(address), clients.next());
-        let server_side = accepted.expect("one client").expect("accepted");
-        assert!(server_side.nodelay().expect("an option of every socket"));
     }
 }

@@ -3,14 +3,11 @@
 
 use std::path::PathBuf;
 
-use tonic::metadata::MetadataValue;
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
+use axum::http::HeaderValue;
+use tonic::Status;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
 
-/// A channel that carries a token.
-pub type Link = InterceptedService<Channel, Token>;
+use crate::link::Link;
 
 /// Where the token comes from.
 #[derive(Debug, Clone, Default)]
@@ -35,26 +32,22 @@ impl Token {
     }
 
     /// A channel that carries it.
-    pub fn on(self, channel: Channel) -> Link {
-        InterceptedService::new(channel, self)
+    pub const fn on(self, channel: Channel) -> Link {
+        Link::new(channel, self)
     }
-}
 
-impl Interceptor for Token {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+    /// The header `authorization`, if there is a token.
+    pub(crate) fn header(&self) -> Result<Option<HeaderValue>, Status> {
         let token = match self {
-            Self::None => return Ok(request),
+            Self::None => return Ok(None),
             Self::Given(token) => token.clone(),
             Self::File(path) => {
-                let read = std::fs::read_to_string(&*path);
+                let read = std::fs::read_to_string(path);
                 read.map_err(|error| Status::unauthenticated(format!("SF_TOKEN_FILE, {}: {error}", path.display())))?
             }
         };
-        let value = MetadataValue::try_from(format!("Bearer {}", token.trim()));
-        request
-            .metadata_mut()
-            .insert("authorization", value.map_err(|_| Status::unauthenticated("the token holds characters that no token has"))?);
-        Ok(request)
+        let value = HeaderValue::try_from(format!("Bearer {}", token.trim()));
+        value.map(Some).map_err(|_| Status::unauthenticated("the token holds characters that no token has"))
     }
 }
 
@@ -62,22 +55,21 @@ impl Interceptor for Token {
 mod tests {
     use super::*;
 
-    fn header(token: &mut Token) -> Option<String> {
-        let request = token.call(Request::new(())).expect("a request");
-        request.metadata().get("authorization").map(|value| value.to_str().expect("text").to_owned())
+    fn header(token: &Token) -> Option<String> {
+        token.header().expect("a header").map(|value| value.to_str().expect("text").to_owned())
     }
 
     #[test]
     fn a_file_is_read_again_for_each_call() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
-        let mut token = Token::File(path.clone());
-        assert!(token.call(Request::new(())).is_err());
+        let token = Token::File(path.clone());
+        assert!(token.header().is_err());
         for text in ["one\n", "two"] {
             std::fs::write(&path, text).expect("written");
-            assert_eq!(header(&mut token).as_deref(), Some(format!("Bearer {}", text.trim()).as_str()));
+            assert_eq!(header(&token).as_deref(), Some(format!("Bearer {}", text.trim()).as_str()));
         }
-        assert_eq!(header(&mut Token::None), None);
-        assert_eq!(header(&mut Token::Given("x".into())).as_deref(), Some("Bearer x"));
+        assert_eq!(header(&Token::None), None);
+        assert_eq!(header(&Token::Given("x".into())).as_deref(), Some("Bearer x"));
     }
 }

@@ -26,13 +26,59 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
 {{- define "sf.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{- define "sf.scheme" -}}{{ ternary "https" "http" .Values.tls.enabled }}{{- end }}
+
+{{/* Name of the secret with a certificate. Call with (dict "root" $ "component" name), or "client". */}}
+{{- define "sf.tlsSecret" -}}
+{{- index .root.Values.tls.existingSecrets .component | default (printf "%s-%s-tls" (include "sf.fullname" .root) .component) }}
+{{- end }}
+
+{{/* What a program shows to services: environment, mounts and volumes of the monthly run, of training workers and of `helm test`. */}}
+{{- define "sf.clientEnv" }}
+- name: SF_SERVER
+  value: {{ include "sf.server" . }}
+{{- if .Values.tls.enabled }}
+- {name: SF_TLS_AUTHORITIES, value: /etc/signaux-faibles-tls/ca.crt}
+- {name: SF_TLS_CERTIFICATE, value: /etc/signaux-faibles-tls/tls.crt}
+- {name: SF_TLS_KEY, value: /etc/signaux-faibles-tls/tls.key}
+{{- end }}
+{{- if .Values.auth.existingTokenSecret }}
+- name: SF_TOKEN_FILE
+  value: /etc/signaux-faibles-token/token
+{{- end }}
+{{- end }}
+
+{{- define "sf.clientMounts" }}
+{{- if .Values.tls.enabled }}
+- {name: tls, mountPath: /etc/signaux-faibles-tls, readOnly: true}
+{{- end }}
+{{- if .Values.auth.existingTokenSecret }}
+- {name: token, mountPath: /etc/signaux-faibles-token, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "sf.clientVolumes" }}
+{{- if .Values.tls.enabled }}
+- name: tls
+  secret: {secretName: {{ include "sf.tlsSecret" (dict "root" . "component" "client") }}, defaultMode: 0440}
+{{- end }}
+{{- with .Values.auth.existingTokenSecret }}
+- name: token
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
 {{- end }}
 
 {{/* The value of `sf --server`. */}}
 {{- define "sf.server" -}}
-{{- $name := include "sf.fullname" . -}}
-ingestion=http://{{ $name }}-ingestion:7000,features=http://{{ $name }}-feature-store:7000,training=http://{{ $name }}-training:7000,scoring=http://{{ $name }}-scoring:7000
+{{- $prefix := printf "%s://%s" (include "sf.scheme" .) (include "sf.fullname" .) -}}
+ingestion={{ $prefix }}-ingestion:7000,features={{ $prefix }}-feature-store:7000,training={{ $prefix }}-training:7000,scoring={{ $prefix }}-scoring:7000
 {{- end }}
 
 {{/* What all pods have: who they are, and how little they may do. */}}
@@ -51,6 +97,15 @@ imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
   {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Whether a service is ready. */}}
+{{- define "sf.probe" -}}
+{{- if .Values.tls.enabled }}
+httpGet: {path: /readyz, port: admin}
+{{- else }}
+grpc: {port: 7000}
 {{- end }}
 {{- end }}
 
@@ -82,9 +137,16 @@ securityContext:
 {{- include "sf.secretEnv" (list "SF_ONLINE__REDIS_URL" . "redis-url") }}
 {{- end }}
 {{- end }}
-{{- if and (eq .component "scoring") .root.Values.auth.existingServiceTokenSecret }}
+{{- if and (eq .component "scoring") .root.Values.auth.existingServiceTokenSecret (not .root.Values.tls.enabled) }}
 - name: SF_TOKEN_FILE
   value: /etc/signaux-faibles-token/token
+{{- end }}
+{{- if eq .component "training" }}
+- name: POD_IP
+  valueFrom:
+    fieldRef: {fieldPath: status.podIP}
+# Where workers reach it.
+- {name: SF_SERVICE__HOST, value: $(POD_IP)}
 {{- end }}
 {{- range $name, $value := (include "sf.settings" . | fromYaml).env }}
 - name: {{ $name }}

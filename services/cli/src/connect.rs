@@ -18,7 +18,9 @@ use tonic::service::{Routes, RoutesBuilder};
 
 use crate::config::Configuration;
 use crate::servers::Servers;
-use service_kit::token::{Link, Token};
+use service_kit::link::Link;
+use service_kit::tls::ClientTlsConfig;
+use service_kit::token::Token;
 
 /// Clients of all services.
 #[derive(Clone)]
@@ -76,7 +78,8 @@ impl Clients {
     /// Clients of running services. Connects when first used.
     pub fn remote(servers: &Servers) -> Result<Self, ServiceError> {
         let token = Token::from_environment();
-        let link = |url: &str| Ok::<_, ServiceError>(token.clone().on(channel::connect(url)?));
+        let tls = ClientTlsConfig::from_environment();
+        let link = |url: &str| Ok::<_, ServiceError>(token.clone().on(channel::connect(url, &tls)?));
         Ok(Self {
             ingestion: link(&servers.ingestion)?,
             features: link(&servers.features)?,

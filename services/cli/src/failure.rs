@@ -38,7 +38,6 @@ impl Failure {
     }
 
     /// The code of the first thing.
-    #[cfg(test)]
     pub fn code(&self) -> Option<ErrorCode> {
         self.errors.first().map(ServiceError::code)
     }

@@ -7,7 +7,7 @@ use api::common::OperationProgress;
 use api::google::longrunning::{CancelOperationRequest, GetOperationRequest, Operation, WaitOperationRequest, operation};
 use prost::Message;
 use service_kit::error::{ErrorCode, ServiceError};
-use service_kit::token::Link;
+use service_kit::link::Link;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Response, Status};
 

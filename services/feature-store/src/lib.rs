@@ -74,6 +74,7 @@ pub struct FeatureStoreProcess;
 
 impl Service for FeatureStoreProcess {
     type Settings = Settings;
+    const PROGRAM: &'static str = "feature-store";
     const NAMES: &'static [&'static str] = &[SERVICE_NAME];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {

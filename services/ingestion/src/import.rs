@@ -15,6 +15,7 @@ use lake::{Columnar, Lake};
 use service_kit::error::{ErrorCode, ServiceError};
 use service_kit::operations::JobProgress;
 use sources::{AccountLinks, RowParser};
+use telemetry::{Attribute, counter};
 
 use crate::Settings;
 use crate::error::IngestError;
@@ -141,6 +142,10 @@ impl Import<'_> {
             match loaded {
                 Ok(loaded) => {
                     count(&mut entry, &loaded.report);
+                    let source = || Attribute::new("source", P::Row::SOURCE.name());
+                    for (outcome, lines) in [("accepted", entry.lines_valid), ("rejected", entry.lines_rejected)] {
+                        counter("sf.ingestion.lines").add(lines, &[source(), Attribute::new("outcome", outcome)]);
+                    }
                     entry.lines_duplicated = loaded.duplicates;
                     measured.add(&loaded.report);
                     outcome.rejects.extend(loaded.rejects);

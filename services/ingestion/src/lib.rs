@@ -63,6 +63,7 @@ pub struct IngestionProcess;
 
 impl Service for IngestionProcess {
     type Settings = Settings;
+    const PROGRAM: &'static str = "ingestion";
     const NAMES: &'static [&'static str] = &[SERVICE_NAME];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {

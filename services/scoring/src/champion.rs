@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::AlertLevel;
+use chrono::NaiveTime;
+use domain::{AlertLevel, BatchKey};
 use lake::{Lake, LakeError};
 use panel::Catalogue;
 use serde::Deserialize;
+use telemetry::{Attribute, set};
 use trees::explain::GroupContributions;
 use trees::manifest::{Manifest, text_digest};
 use trees::signature::{Signature, TrustedKeys};
@@ -115,6 +117,28 @@ impl Champion {
     /// Identifier.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Tells which model is served, and how good its report says that it is.
+    pub async fn tell(&self, lake: &Lake) {
+        if let Ok(batch) = self.manifest.batch.parse::<BatchKey>() {
+            set("sf.model.month", batch.month().first_day().and_time(NaiveTime::MIN).and_utc().timestamp() as f64, &[]);
+        }
+        let report = lake.objects().get(&format!("models/{}/metrics.json", self.id)).await;
+        let Some(report) = report.ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()) else {
+            tracing::info!(model = self.id, "a model without a report that can be read: its quality is not told");
+            return;
+        };
+        let named = |found: &serde_json::Value, name: &str, wanted: &str| found[name].as_str() == Some(wanted);
+        let sections = report["sections"].as_array().into_iter().flatten();
+        let section = sections.clone().find(|section| named(section, "protocol", &self.manifest.protocol));
+        let models = section.and_then(|section| section["models"].as_array()).into_iter().flatten();
+        let Some(model) = models.clone().find(|model| named(model, "kind", &self.manifest.kind)) else { return };
+        for measure in ["average_precision", "auc", "ece"] {
+            if let Some(value) = model["worth"]["figures"][measure]["value"].as_f64() {
+                set("sf.model.quality", value, &[Attribute::new("measure", measure)]);
+            }
+        }
     }
 
     /// Hash of the features, as vectors carry it.

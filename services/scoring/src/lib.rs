@@ -67,6 +67,7 @@ pub struct ScoringProcess;
 
 impl Service for ScoringProcess {
     type Settings = Settings;
+    const PROGRAM: &'static str = "scoring";
     const NAMES: &'static [&'static str] = &[SCORING, LISTS, COMPANIES, FEEDBACK, INFERENCE];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {

@@ -10,6 +10,7 @@ use panel::Catalogue;
 use service_kit::Context;
 use service_kit::audit::Trail;
 use service_kit::operations::Jobs;
+use telemetry::{Attribute, set};
 use tokio::sync::Mutex;
 use trees::signature::TrustedKeys;
 
@@ -50,7 +51,9 @@ impl State {
         let follower = state.clone();
         tokio::spawn(async move {
             loop {
-                if let Err(error) = follower.follow().await {
+                let followed = follower.follow().await;
+                set("sf.serving.stale", f64::from(u8::from(followed.is_err())), &[Attribute::new("part", "model")]);
+                if let Err(error) = followed {
                     tracing::warn!(%error, "the champion cannot be loaded; scoring with the one in memory, if any");
                 }
                 tokio::time::sleep(follow_every).await;
@@ -98,6 +101,7 @@ impl State {
         if self.champion.load().as_ref().is_none_or(|champion| champion.id() != id) {
             let champion = Champion::load(&self.lake, &id, self.catalogue.clone(), &self.trusted).await?;
             tracing::info!(model = id, "champion loaded");
+            champion.tell(&self.lake).await;
             self.champion.store(Some(Arc::new(champion)));
         }
         Ok(())

@@ -101,6 +101,7 @@ pub struct TrainingProcess;
 
 impl Service for TrainingProcess {
     type Settings = Settings;
+    const PROGRAM: &'static str = "training";
     const NAMES: &'static [&'static str] = &[SERVICE_NAME];
 
     async fn register(context: &Context, settings: Settings, routes: &mut RoutesBuilder) -> Result<(), ServiceError> {

@@ -1,8 +1,9 @@
-//! The mixture that is served by default: a boosting and a forest, as one model.
+//! The mixture that is served by default: three boostings and a forest, as one model.
 //!
 //! The trees of a boosting are small and correct each other; those of a forest are deep and independent. They err on other
-//! companies, and the mean of both ranks about as well as the better one, whichever that is. The weight was fixed on periods before all test rows
-//! (`docs/decisions/0020-mixture.md`). The boosting keeps the directions of risk of the catalogue, the forest does not.
+//! companies, and the mean of both ranks about as well as the better one, whichever that is; boostings that drew other rows and features
+//! differ too. Number and weight were fixed on periods before all test rows (`docs/decisions/0020-mixture.md`). The boostings keep the
+//! directions of risk of the catalogue, the forest does not.
 
 use std::ops::ControlFlow;
 
@@ -11,8 +12,10 @@ use trees::{Dataset, Model, Network, Params, Part, Round, Rows, Trained, TreesEr
 use crate::error::TrainingError;
 use crate::prepare::Prepared;
 
-/// Weight of the forest, once its scores are as wide as those of the boosting; the boosting has the rest.
-const FOREST: f64 = 0.4;
+/// Boostings, which differ by their seed.
+const BOOSTINGS: u32 = 3;
+/// Weight of the forest, once its scores are as wide as those of the boostings; these have the rest.
+const FOREST: f64 = 0.3;
 /// Training rows of a leaf of the forest, at least. With single rows the model is larger and ranks no better.
 const FOREST_LEAF: u32 = 20;
 
@@ -27,18 +30,26 @@ pub fn boost(
 }
 
 /// Grows a mixture, with the other processes of a network if there is one. `progress` is told of the rounds of each part in
-/// turn, and may cancel. The raw scores are as wide as those of the boosting: log-odds, about. What is said of rounds is said of
-/// the boosting.
+/// turn, and may cancel. The raw scores are as wide as those of the boostings: log-odds, about. What is said of rounds is said of
+/// the first boosting.
 pub fn grow(
     prepared: &Prepared,
     params: &Params,
     network: Option<&Network>,
     progress: &mut dyn FnMut(Round) -> ControlFlow<()>,
 ) -> Result<Trained, TrainingError> {
-    let boosting = boost(prepared, params, network, progress)?;
+    let first = boost(prepared, params, network, progress)?;
+    let mut others = Vec::new();
+    for more in 1..BOOSTINGS {
+        let params = Params { seed: params.seed.wrapping_add(more), ..params.clone() };
+        others.push(boost(prepared, &params, network, progress)?.model);
+    }
+    let boostings = std::iter::once(&first.model).chain(&others);
+    let parts: Vec<Part<'_>> = boostings.map(|model| Part { model, factor: 1.0 / f64::from(BOOSTINGS) }).collect();
+    let boosting = blend(&parts, 0.0)?;
     let params = forest(params, prepared.train.features());
     let forest = one(network, &params, &prepared.train, None, progress)?.model;
-    Ok(Trained { model: mix(&boosting.model, &forest, prepared.validation_sample.rows()?)?, ..boosting })
+    Ok(Trained { model: mix(&boosting, &forest, prepared.validation_sample.rows()?)?, ..first })
 }
 
 /// The forest of a mixture: the published one with larger leaves.
@@ -97,7 +108,7 @@ mod tests {
         let params = Params { rounds: 20, num_leaves: 7, ..Params::default() };
         let prepared = prepared();
         let trained = mixture(&params);
-        assert_eq!((trained.model.trees(), trained.history.len()), (20 + 100, 20));
+        assert_eq!((trained.model.trees(), trained.history.len()), (3 * 20 + 100, 20));
         let alone = boost(&prepared, &params, None, &mut |_| ControlFlow::Continue(())).unwrap().model;
         let rows = prepared.validation_sample.rows().unwrap();
         let ((mean, width), (boosted, spread)) =
@@ -110,7 +121,7 @@ mod tests {
         let params = Params { rounds: 5, num_leaves: 7, bagging_fraction: 0.5, bagging_frequency: 1, ..Params::default() };
         assert_eq!(mixture(&params).model.to_text(), mixture(&params).model.to_text());
         assert_ne!(mixture(&params).model.to_text(), mixture(&Params { seed: 8, ..params.clone() }).model.to_text());
-        for stop in [3, 8, 100] {
+        for stop in [3, 8, 12, 100] {
             let mut rounds = 0;
             let mut progress = |_| {
                 rounds += 1;

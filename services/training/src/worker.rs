@@ -8,7 +8,7 @@ use api::training::training_service_client::TrainingServiceClient;
 use api::training::{JoinTrainingRequest, JoinTrainingResponse};
 use lake::Lake;
 use panel::Catalogue;
-use service_kit::token::Link;
+use service_kit::link::Link;
 use tonic::Code;
 
 use crate::Settings;

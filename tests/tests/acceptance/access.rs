@@ -4,42 +4,19 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use acceptance::identity::{AUDIENCE, ISSUER, Provider};
 use acceptance::program;
 use acceptance::sf::Sf;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-const ISSUER: &str = "https://id.example/realms/sf";
-
-/// An identity provider: its key, and the file of its public keys.
-struct Provider(EncodingKey);
-
-impl Provider {
-    fn new(folder: &Path) -> Self {
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).unwrap();
-        let public = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
-        let x = BASE64_URL_SAFE_NO_PAD.encode(public.public_key().as_ref());
-        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] });
-        std::fs::write(folder.join("jwks.json"), keys.to_string()).unwrap();
-        let config = format!("[auth]\nissuer = '{ISSUER}'\naudience = 'sf'\njwks = '{}'\n", folder.join("jwks.json").display());
-        std::fs::write(folder.join("config.toml"), config).unwrap();
-        Self(EncodingKey::from_ed_der(pkcs8.as_ref()))
-    }
-
-    fn token(&self, subject: &str, roles: &[&str]) -> String {
-        let expiry = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
-        let claims = json!({
-            "iss": ISSUER, "aud": "sf", "sub": subject, "segment": "crp", "exp": expiry,
-            "resource_access": { "signauxfaibles": { "roles": roles } },
-        });
-        encode(&Header { kid: Some("k".into()), ..Header::new(Algorithm::EdDSA) }, &claims, &self.0).unwrap()
-    }
+/// An identity provider, and the configuration that names it.
+fn provider(folder: &Path) -> Provider {
+    let provider = Provider::new(folder);
+    let config = format!("[auth]\nissuer = '{ISSUER}'\naudience = '{AUDIENCE}'\njwks = '{}'\n", provider.jwks.display());
+    std::fs::write(folder.join("config.toml"), config).unwrap();
+    provider
 }
 
 /// `sf up` on free ports; stopped when dropped.
@@ -95,7 +72,7 @@ impl World {
         let local = Sf::embedded(&folder.path().join("data"));
         local.ok(&["run", delivery.to_str().unwrap(), "--batch", "2511"]);
         let entries = local.json(&["lists", "show", "latest", "--limit", "1000"])["entries"].as_array().unwrap().clone();
-        let provider = Provider::new(folder.path());
+        let provider = provider(folder.path());
         let server = Server::start(folder.path());
         Self { folder, provider, server, entries }
     }

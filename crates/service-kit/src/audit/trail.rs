@@ -11,6 +11,7 @@ use chrono::{Days, NaiveDate, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lake::{Lake, LakeError};
+use telemetry::{Attribute, counter};
 use tokio::sync::Notify;
 
 use super::{AuditConfig, Record};
@@ -80,9 +81,11 @@ impl Trail {
             let mut waiting = inner.waiting();
             let bytes: usize = waiting.values().map(Vec::len).sum();
             if bytes + line.len() > MOST {
+                counter("sf.audit.records").add(1, &[Attribute::new("outcome", "refused")]);
                 let why = "requests cannot be recorded, because storage has not answered for a long time: try again later";
                 return Err(ServiceError::new(ErrorCode::AuditUnavailable, why));
             }
+            counter("sf.audit.records").add(1, &[Attribute::new("outcome", "kept")]);
             waiting.entry(record.at.date_naive()).or_default().append(&mut line);
             bytes
         };

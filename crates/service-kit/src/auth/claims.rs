@@ -36,7 +36,7 @@ fn right(role: &str) -> Option<Right> {
     if role == "detection" {
         return Some(Right::Explain);
     }
-    Right::ALL.into_iter().find(|right| right.name() == role)
+    Right::parse(role)
 }
 
 /// A role that names a place. Region *codes* are no roles: `11` is the Aude, and the Île-de-France.

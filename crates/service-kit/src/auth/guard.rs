@@ -1,5 +1,7 @@
-//! In front of all services: checks the token of a request, and whether its bearer may call the method.
+//! In front of all services: checks the token of a request, or the certificate of its connection, and whether its bearer may call
+//! the method, now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -10,11 +12,15 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 use tonic::Status;
 use tonic::service::Routes;
+use tracing::Instrument;
 
 use super::keys::Keys;
-use super::{AuthConfig, Principal, claims, lacking};
+use super::{AuthConfig, Principal, Right, Rights, claims, lacking};
 use crate::audit::{Audited, Record, Trail, purpose};
+use crate::call;
 use crate::error::{ErrorCode, ServiceError};
+use crate::limits::Limits;
+use crate::tls::Caller;
 
 /// Signatures that are accepted: public keys only. A shared secret would let every service issue tokens.
 const ALGORITHMS: [Algorithm; 9] = [
@@ -36,13 +42,23 @@ pub struct Authenticator(Option<Arc<Provider>>);
 struct Provider {
     config: AuthConfig,
     keys: Keys,
+    /// Rights by URI of a certificate.
+    certificates: BTreeMap<String, Rights>,
 }
 
 impl Authenticator {
     /// With this identity provider; without one, every caller is the local user.
     pub fn new(config: Option<&AuthConfig>) -> Result<Self, ServiceError> {
         let Some(config) = config else { return Ok(Self(None)) };
-        Ok(Self(Some(Arc::new(Provider { config: config.clone(), keys: Keys::new(config)? }))))
+        let certificates = config.certificates.iter().map(|(uri, names)| {
+            let rights = names.iter().map(|name| {
+                let wrong = || ServiceError::new(ErrorCode::Configuration, format!("auth.certificates: '{name}' is no right"));
+                Right::parse(name).ok_or_else(wrong)
+            });
+            Ok((uri.clone(), rights.collect::<Result<Rights, _>>()?))
+        });
+        let certificates = certificates.collect::<Result<_, ServiceError>>()?;
+        Ok(Self(Some(Arc::new(Provider { config: config.clone(), keys: Keys::new(config)?, certificates }))))
     }
 
     /// Says in the log that nobody is checked, if so: for programs that others can call.
@@ -52,9 +68,14 @@ impl Authenticator {
         }
     }
 
-    /// The caller that a header `authorization` stands for.
-    pub async fn authenticate(&self, header: Option<&str>) -> Result<Principal, ServiceError> {
+    /// The caller that a header `authorization` stands for, or without one the certificate that the connection was made with.
+    pub async fn authenticate(&self, header: Option<&str>, identities: &[String]) -> Result<Principal, ServiceError> {
         let Some(provider) = &self.0 else { return Ok(Principal::local()) };
+        if header.is_none()
+            && let Some((uri, rights)) = identities.iter().find_map(|uri| provider.certificates.get_key_value(uri))
+        {
+            return Ok(Principal::service(uri, *rights));
+        }
         let token = header.and_then(|header| header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("bearer ")));
         let token = token.ok_or_else(|| unauthenticated("a token is needed: send it as `authorization: Bearer …`"))?;
         provider.check(token.trim()).await
@@ -87,20 +108,28 @@ fn unauthenticated(why: &str) -> ServiceError {
 }
 
 /// Puts the guard in front of these services.
-pub fn guard(routes: Routes, authenticator: Authenticator, trail: Trail) -> Routes {
-    Routes::from(routes.into_axum_router().layer(from_fn_with_state((authenticator, trail), pass)))
+pub fn guard(routes: Routes, authenticator: Authenticator, trail: Trail, limits: Limits) -> Routes {
+    Routes::from(routes.into_axum_router().layer(from_fn_with_state((authenticator, trail, limits), pass)))
 }
 
-async fn pass(State((authenticator, trail)): State<(Authenticator, Trail)>, mut request: Request, next: Next) -> Response {
+async fn pass(State((authenticator, trail, limits)): State<(Authenticator, Trail, Limits)>, mut request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (path, purpose) = (request.uri().path().to_owned(), purpose(request.headers()));
-    let principal = authenticator.authenticate(header).await;
+    let identities = request.extensions().get::<Caller>().map(|caller| Arc::clone(&caller.identities)).unwrap_or_default();
+    let principal = authenticator.authenticate(header, &identities).await;
+    if let Ok(principal) = &principal
+        && let Err(error) = limits.count(principal)
+    {
+        return Status::from(error).into_http();
+    }
     let caller = principal.as_ref().ok().filter(|_| trail.is_on()).cloned();
     let checked = principal.and_then(|principal| match lacking(&path, &principal) {
         None => Ok(principal),
         Some(right) => principal.require(right, &path).map(|()| principal),
     });
-    let answered = async move {
+    // The task below is another than this one: what the request asks of others keeps its deadline.
+    let deadline = call::deadline(request.headers());
+    let answered = call::within(deadline, async move {
         match checked {
             Ok(principal) => {
                 request.extensions_mut().insert(principal);
@@ -108,19 +137,19 @@ async fn pass(State((authenticator, trail)): State<(Authenticator, Trail)>, mut 
             }
             Err(error) => Status::from(error).into_http(),
         }
-    };
+    });
     // Whoever has no token that holds is not recorded: they could fill the record until others are refused.
     let Some(caller) = caller.filter(|_| Record::is_kept(&path)) else { return answered.await };
     // A task of its own: a caller who leaves, or whose deadline passes, must not take the record of what was done with them.
-    let recorded = tokio::spawn(async move {
+    let recorded = async move {
         let response = answered.await;
         let audited = response.extensions().get::<Audited>().cloned().unwrap_or_default();
         let durable = audited.durable;
         let kept = trail.keep(&Record::of(&caller, &path, purpose, response.headers(), audited));
         let stored = if durable && kept.is_ok() { trail.flush().await } else { kept };
         stored.map_or_else(|error| Status::from(error).into_http(), |()| response)
-    });
-    recorded.await.unwrap_or_else(|error| Status::internal(error.to_string()).into_http())
+    };
+    tokio::spawn(recorded.in_current_span()).await.unwrap_or_else(|error| Status::internal(error.to_string()).into_http())
 }
 
 #[cfg(test)]
@@ -162,6 +191,7 @@ mod tests {
                 jwks: self.folder.path().join("jwks.json").display().to_string(),
                 client: "signauxfaibles".into(),
                 authorities: None,
+                certificates: BTreeMap::from([("spiffe://sf/scoring".to_owned(), vec!["svc.features".to_owned()])]),
             };
             Authenticator::new(Some(&config)).unwrap()
         }
@@ -175,7 +205,7 @@ mod tests {
     }
 
     async fn checked(authenticator: &Authenticator, token: &str) -> Result<Principal, ErrorCode> {
-        authenticator.authenticate(Some(&format!("Bearer {token}"))).await.map_err(|error| error.code())
+        authenticator.authenticate(Some(&format!("Bearer {token}")), &[]).await.map_err(|error| error.code())
     }
 
     #[tokio::test]
@@ -200,8 +230,8 @@ mod tests {
         for token in refused {
             assert_eq!(checked(&authenticator, &token).await, Err(ErrorCode::Unauthenticated), "{token}");
         }
-        assert_eq!(authenticator.authenticate(None).await.unwrap_err().code(), ErrorCode::Unauthenticated);
-        assert_eq!(authenticator.authenticate(Some("Basic dTpw")).await.unwrap_err().code(), ErrorCode::Unauthenticated);
+        assert_eq!(authenticator.authenticate(None, &[]).await.unwrap_err().code(), ErrorCode::Unauthenticated);
+        assert_eq!(authenticator.authenticate(Some("Basic dTpw"), &[]).await.unwrap_err().code(), ErrorCode::Unauthenticated);
     }
 
     #[tokio::test]
@@ -226,7 +256,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_certificate_stands_for_a_service_where_there_is_no_token() {
+        let authenticator = Issuer::new().authenticator();
+        let named = |uri: &str| [uri.to_owned()];
+        let service = authenticator.authenticate(None, &named("spiffe://sf/scoring")).await.unwrap();
+        assert!(service.has(Right::ServiceFeatures) && !service.has(Right::Operator) && service.territories.is_empty());
+        assert!(authenticator.authenticate(None, &named("spiffe://sf/other")).await.is_err());
+        assert!(authenticator.authenticate(Some("Bearer x"), &named("spiffe://sf/scoring")).await.is_err(), "a bad token is no absent one");
+    }
+
+    #[tokio::test]
     async fn without_provider_the_caller_is_the_local_user() {
-        assert_eq!(Authenticator::new(None).unwrap().authenticate(None).await.unwrap(), Principal::local());
+        assert_eq!(Authenticator::new(None).unwrap().authenticate(None, &[]).await.unwrap(), Principal::local());
     }
 }

@@ -1,6 +1,6 @@
 //! Who calls, and what they may do: from a token to a [`Principal`], and from a principal and a method to yes or no.
 //!
-//! Tokens are checked once, in front of all services ([`guard`]); a handler reads the principal from its request. What may
+//! Tokens, or certificates where there is no token, are checked once, in front of all services ([`guard`]); a handler reads the principal from its request. What may
 //! be *seen* of a company is decided by the service that shows it.
 
 mod claims;
@@ -8,6 +8,7 @@ mod guard;
 mod keys;
 mod policy;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use domain::{Department, DepartmentSet};
@@ -36,6 +37,10 @@ pub struct AuthConfig {
     /// Authorities (PEM) of the address of the keys, besides those of the web.
     #[serde(default)]
     pub authorities: Option<PathBuf>,
+    /// Rights of services that show a certificate and no token, by a URI of the certificate, for example
+    /// `"spiffe://signaux-faibles/scoring" = ["svc.features"]`.
+    #[serde(default)]
+    pub certificates: BTreeMap<String, Vec<String>>,
 }
 
 fn default_client() -> String {
@@ -85,6 +90,11 @@ impl Right {
         Self::ServiceFeatures,
     ];
 
+    /// The right of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.name() == name)
+    }
+
     /// Its name in tokens, errors and documents.
     pub const fn name(self) -> &'static str {
         match self {
@@ -126,7 +136,7 @@ impl FromIterator<Right> for Rights {
 /// A caller whose identity was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Who: the subject of the token.
+    /// Who: the subject of the token, or the URI of the certificate.
     pub subject: String,
     /// Which partner administration, for example `crp`; empty when the token does not say.
     pub segment: String,
@@ -145,6 +155,11 @@ impl Principal {
             territories: Department::all().collect(),
             rights: Right::ALL.into_iter().collect(),
         }
+    }
+
+    /// A service that showed a certificate.
+    pub(crate) fn service(uri: &str, rights: Rights) -> Self {
+        Self { subject: uri.to_owned(), segment: String::new(), territories: DepartmentSet::default(), rights }
     }
 
     /// The caller of a request. [`guard`] puts it there: a request without one passed no guard, and is refused.

@@ -5,6 +5,7 @@
 //! jobs are idempotent. Asking for a job that is running gives the running one; asking for another in the place of an
 //! abandoned one replaces it.
 
+mod observed;
 mod record;
 mod server;
 
@@ -20,8 +21,10 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::Instrument;
 use uuid::Uuid;
 
+use self::observed::Observed;
 pub use record::{Progress, Record, State};
 pub use server::OperationsService;
 
@@ -303,10 +306,12 @@ impl Jobs {
             return;
         };
         let jobs = self.clone();
+        // Here, and not in the task: it belongs to the request that asked for it.
+        let observed = Observed::begin(&record);
         tokio::spawn(async move {
             let progress = JobProgress::default();
             let request = hex::decode(&record.request).unwrap_or_default();
-            let mut job = tokio::spawn(handler(request, progress.clone()));
+            let mut job = tokio::spawn(handler(request, progress.clone()).instrument(observed.span.clone()));
             let mut held = (record, version);
             let result = loop {
                 tokio::select! {
@@ -328,6 +333,7 @@ impl Jobs {
                     },
                 }
             };
+            observed.end(result.as_ref().map(drop));
             if let Err(error) = &result {
                 tracing::warn!(operation = held.0.name, %error, "operation failed");
             }

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chrono::Utc;
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{AlertLevel, BatchKey, Department, Region, Siren};
+use domain::{AlertLevel, BatchKey, Department, Month, Region, Siren};
 
 use super::Profile;
 
@@ -125,10 +126,10 @@ pub enum Lists {
   sf run /deliveries/2511 --batch 2511
   sf run public-files --batch 2511 --profile open-data      files of data.gouv.fr only: docs/open-data.md")]
 pub struct Run {
-    /// Folder of the delivery, or s3://bucket/prefix.
+    /// Folder of the delivery, or s3://bucket/prefix; `{batch}` in it stands for the batch.
     pub delivery: String,
-    /// Batch, YYMM.
-    #[arg(long)]
+    /// Batch, YYMM; `current` for that of this month.
+    #[arg(long, value_parser = batch_or_current)]
     pub batch: BatchKey,
     /// Which files the delivery is made of: with open-data the perimeter comes from the headcount bands of SIRENE.
     #[arg(long, value_enum, default_value = "full")]
@@ -139,6 +140,35 @@ pub struct Run {
     /// Quality gates to override, by name: rejected_share, no_rows, row_loss, amount_change. The report records it.
     #[arg(long, value_delimiter = ',', value_name = "GATE")]
     pub allow: Vec<String>,
+}
+
+/// Verbs of `backup`. Roots are folders or s3://bucket/prefix; the one that is copied is that of the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Backups {
+    /// Copy the root, while the suite works; contents that are there already are not written again.
+    Create {
+        /// Root of the copies.
+        #[arg(long)]
+        to: String,
+        /// Name of the copy; the time when not given.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// The complete copies.
+    List {
+        /// Root of the copies.
+        #[arg(long)]
+        at: String,
+    },
+    /// Put a copy into the root, which must be empty and used by nobody.
+    Restore {
+        /// Root of the copies.
+        #[arg(long)]
+        from: String,
+        /// Name of the copy.
+        #[arg(long)]
+        name: String,
+    },
 }
 
 /// Arguments of `up`.
@@ -183,6 +213,15 @@ pub enum LoadTarget {
     Scores,
     /// Pages of the published list: 50 entries of a department.
     Lists,
+}
+
+/// A batch, or the one that this month's files are for.
+fn batch_or_current(text: &str) -> Result<BatchKey, String> {
+    if text == "current" {
+        let month = Month::of(Utc::now().date_naive());
+        return BatchKey::of_month(month).ok_or_else(|| format!("{month} is the month of no batch"));
+    }
+    text.parse().map_err(|error| format!("{error}"))
 }
 
 /// A rate that a clock can keep.

@@ -14,7 +14,7 @@ use crate::servers::Servers;
 pub use companies::{Audit, Companies, Feedback, Outcome as FollowOutcome, Reason as FollowReason};
 pub use delivery::{Batches, Datagen, Ingest, Parse, Perimeter};
 pub use learning::{Features, FrameView, ModelKind, Models, Protocol, Train, TrainWorker};
-pub use lists::{Lists, Load, LoadTarget, Run, Score, Selection, Up};
+pub use lists::{Backups, Lists, Load, LoadTarget, Run, Score, Selection, Up};
 
 /// Shown under `sf --help`.
 const EXAMPLES: &str = "\
@@ -102,6 +102,9 @@ pub enum Verb {
     Feedback(Feedback),
     /// Who asked services with an identity provider for what.
     Audit(Audit),
+    /// Copies of everything that is stored, and the way back.
+    #[command(subcommand)]
+    Backup(Backups),
     /// Everything: import, features, training if there is no champion, list, publication.
     Run(Run),
     /// Serve all services in this process.
@@ -110,6 +113,33 @@ pub enum Verb {
     Load(Load),
     /// Check that everything is in place.
     Doctor,
+}
+
+impl Verb {
+    /// Its name on the command line.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Datagen(_) => "datagen",
+            Self::Parse(_) => "parse",
+            Self::Ingest(_) => "ingest",
+            Self::Batches(_) => "batches",
+            Self::Perimeter(_) => "perimeter",
+            Self::Features(_) => "features",
+            Self::Train(_) => "train",
+            Self::TrainWorker(_) => "train-worker",
+            Self::Models(_) => "models",
+            Self::Score(_) => "score",
+            Self::Lists(_) => "lists",
+            Self::Companies(_) => "companies",
+            Self::Feedback(_) => "feedback",
+            Self::Audit(_) => "audit",
+            Self::Backup(_) => "backup",
+            Self::Run(_) => "run",
+            Self::Up(_) => "up",
+            Self::Load(_) => "load",
+            Self::Doctor => "doctor",
+        }
+    }
 }
 
 /// Name of a choice, on the command line and in requests alike.

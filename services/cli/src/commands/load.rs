@@ -16,7 +16,7 @@ use api::scoring::{BatchScoreCompaniesRequest, ScoreCompanyRequest, score_result
 use domain::{BatchKey, Department};
 use serde_json::json;
 use service_kit::error::{ErrorCode, ServiceError};
-use service_kit::token::Link;
+use service_kit::link::Link;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::Status;

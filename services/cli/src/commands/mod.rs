@@ -1,6 +1,7 @@
 //! What each verb does.
 
 mod audit;
+mod backup;
 mod batches;
 mod companies;
 mod doctor;
@@ -18,7 +19,9 @@ mod upload;
 
 use std::process::ExitCode;
 
-use service_kit::config::TelemetryConfig;
+use service_kit::error::ServiceError;
+use telemetry::{LogFormat, TelemetryConfig};
+use tracing::{Instrument, Span, info_span};
 
 use crate::args::{Arguments, Format, Verb};
 use crate::config::{self, Configuration};
@@ -43,25 +46,36 @@ pub struct Session {
 /// As shells report a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-/// What is logged: what the configuration says for a server, warnings otherwise; `SF_LOG` has the last word.
+/// What is told: what the configuration says, though only warnings are logged by commands that end; `SF_LOG` has the last word.
 fn telemetry(arguments: &Arguments) -> Result<TelemetryConfig, Failure> {
-    let server = matches!(arguments.verb, Verb::Up(_));
-    let mut telemetry =
-        if server { config::load(arguments)?.telemetry } else { TelemetryConfig { filter: "warn".to_owned(), ..Default::default() } };
+    let mut telemetry = config::load(arguments)?.telemetry;
+    if !matches!(arguments.verb, Verb::Up(_)) {
+        telemetry = TelemetryConfig { filter: "warn".to_owned(), format: LogFormat::Text, ..telemetry };
+    }
     if let Ok(filter) = std::env::var("SF_LOG") {
         telemetry.filter = filter;
     }
     Ok(telemetry)
 }
 
-/// Runs a verb.
+/// Runs a verb; what it asks of services is one trace.
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    service_kit::telemetry::init(&telemetry(&arguments)?)?;
+    telemetry::init(&telemetry(&arguments)?, "sf").map_err(ServiceError::from)?;
+    let verb = arguments.verb.name();
+    // What a server does belongs to those who ask it.
+    let span = if verb == "up" { Span::none() } else { info_span!(target: "command", "command", otel.name = format!("sf {verb}"), verb) };
+    dispatch(arguments).instrument(span).await
+}
+
+async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     match &arguments.verb {
         Verb::Datagen(datagen) => return local::datagen(datagen).map(|()| ExitCode::SUCCESS),
         Verb::Parse(parse) => return local::parse(parse),
         Verb::Train(train) if train.frame.is_some() => return models::external(train, arguments.format).map(|()| ExitCode::SUCCESS),
         Verb::TrainWorker(worker) => return models::worker(&arguments, worker).await.map(|()| ExitCode::SUCCESS),
+        Verb::Backup(asked) => {
+            return backup::backup(&config::load(&arguments)?, arguments.format, asked).await.map(|()| ExitCode::SUCCESS);
+        }
         Verb::Up(up) => return up::up(&config::load(&arguments)?, up).await.map(|()| ExitCode::SUCCESS),
         _ => {}
     }
@@ -96,7 +110,7 @@ async fn verb(session: &Session, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Run(run) => run::run(session, &run).await?,
         Verb::Load(load) => load::load(session, &load).await?,
         Verb::Doctor => return doctor::doctor(session, session.config.as_ref()).await,
-        Verb::Datagen(_) | Verb::Parse(_) | Verb::TrainWorker(_) | Verb::Up(_) => {}
+        Verb::Datagen(_) | Verb::Parse(_) | Verb::TrainWorker(_) | Verb::Backup(_) | Verb::Up(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ pub async fn up(config: &Configuration, up: &Up) -> Result<(), Failure> {
     let default = if server.listen.port() == 0 { LISTEN } else { server.listen };
     server.listen = up.listen.unwrap_or(default);
     server.admin = up.admin.unwrap_or(server.admin);
-    let served = server::serve(&server, routes, &connect::service_names()).await;
+    let served = server::serve(&server, &context.limits, routes, &connect::service_names()).await;
     context.audit.close().await;
     Ok(served?)
 }

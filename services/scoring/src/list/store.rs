@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::NaiveTime;
 use domain::{AlertLevel, BatchKey, Siren};
 use lake::{Lake, LakeError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use telemetry::{Attribute, set};
 use tokio::sync::OnceCell;
 
 use super::codec;
@@ -213,7 +215,19 @@ impl ListStore {
             failure = failure.or_else(|| followed.err());
         }
         self.away.store(failure.is_some(), Ordering::Relaxed);
+        self.tell(failure.is_some());
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Tells of the published list that is served.
+    fn tell(&self, stale: bool) {
+        set("sf.serving.stale", f64::from(u8::from(stale)), &[Attribute::new("part", "lists")]);
+        let latest = locked(&self.known).get(LATEST).copied();
+        let Some(list) = latest.and_then(|identity| locked(&self.cache).get(&identity).cloned()) else { return };
+        set("sf.list.month", list.info.month.first_day().and_time(NaiveTime::MIN).and_utc().timestamp() as f64, &[]);
+        for (level, count) in [("all", list.info.companies), ("high", list.info.high), ("moderate", list.info.moderate)] {
+            set("sf.list.companies", count as f64, &[Attribute::new("level", level)]);
+        }
     }
 
     /// What a name stands for in storage now.

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use acceptance::Random;
-use acceptance::cluster::Cluster;
+use acceptance::cluster::{Cluster, Setup};
 use acceptance::proxy::Proxy;
 use acceptance::sf::Sf;
 use lake::testing::S3;
@@ -109,7 +109,8 @@ fn a_bad_network_to_s3_spoils_nothing() {
     let s3 = S3::start(&folder.path().join("weed"));
     let port = s3.options.s3.endpoint.as_deref().unwrap().rsplit(':').next().unwrap().parse().unwrap();
     let proxy = Proxy::start(port, 7);
-    let cluster = Cluster::with_storage(folder.path(), s3, format!("http://127.0.0.1:{}", proxy.port));
+    let cluster =
+        Cluster::with_storage(folder.path(), s3, Setup { endpoint: Some(format!("http://127.0.0.1:{}", proxy.port)), ..Setup::default() });
     let sf = Sf::remote(&cluster.servers());
     proxy.misbehave(true);
     let (mut succeeded, mut imports) = (0, 0);

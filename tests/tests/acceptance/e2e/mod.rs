@@ -1,8 +1,13 @@
 //! With real servers: S3, Redis and the four services as processes.
 
+mod backup;
+mod faults;
 mod ingestion;
 mod learning;
+mod restarts;
+mod security;
 mod serving;
+mod telemetry;
 
 use std::io::Read;
 use std::path::Path;

@@ -1,0 +1,233 @@
+//! Copies of a root in another root, and the way back.
+//!
+//! A copy can be made while the suite works. What names other objects (pointers, jobs, the logs of tables) is read first, so that all it
+//! names is there when the rest is listed; on the way back it comes last, so that nothing is named before it is there. Contents are
+//! stored once, under their digests: the next copy writes what is new. A copy is complete when its list is there, and not before.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{LakeError, Result};
+use crate::root::Lake;
+
+/// Objects on their way at a time.
+const PARALLEL: usize = 8;
+/// Folder of the contents.
+const BLOBS: &str = "blobs";
+/// Folder of the lists.
+const LISTS: &str = "backups";
+
+/// A complete copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Its name.
+    pub name: String,
+    /// When it was begun.
+    pub begun: DateTime<Utc>,
+    /// Address of the root that was copied.
+    pub root: String,
+    /// What was copied, in the order of the paths.
+    pub objects: Vec<Copied>,
+}
+
+/// An object of a copy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    /// Its path in the root.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of its content, hexadecimal.
+    pub sha256: String,
+}
+
+impl Backup {
+    /// Bytes of all objects.
+    pub fn size(&self) -> u64 {
+        self.objects.iter().map(|object| object.size).sum()
+    }
+
+    /// Copies a root into another one. Fails if there is a copy of this name, or if something is removed meanwhile.
+    pub async fn create(from: &Lake, to: &Lake, name: &str) -> Result<Self> {
+        let path = list(name);
+        if to.objects().exists(&path).await? {
+            return Err(LakeError::Immutable(path));
+        }
+        let begun = Utc::now();
+        let all = async || from.objects().list("").await;
+        let naming = all().await?.into_iter().filter(|path| names_others(path)).collect();
+        let mut objects = copy_all(from, to, naming).await?;
+        // Whoever wrote since may have replaced documents; what those that were read name is among these.
+        let rest = all().await?.into_iter().filter(|path| !names_others(path)).collect();
+        objects.extend(copy_all(from, to, rest).await?);
+        objects.sort();
+        let backup = Self { name: name.to_owned(), begun, root: from.url().to_string(), objects };
+        let json = serde_json::to_vec_pretty(&backup).map_err(|error| LakeError::corrupt(&path, error))?;
+        to.objects().put_new(&path, json.into()).await?;
+        Ok(backup)
+    }
+
+    /// The complete copies in a root, by name.
+    pub async fn all(at: &Lake) -> Result<Vec<Self>> {
+        let mut found = Vec::new();
+        for path in at.objects().list(LISTS).await? {
+            found.push(read(at, &path).await?);
+        }
+        Ok(found)
+    }
+
+    /// The copy of this name.
+    pub async fn find(at: &Lake, name: &str) -> Result<Self> {
+        read(at, &list(name)).await
+    }
+
+    /// Puts the objects of this copy, which is in `at`, into an empty root. Run again, it goes on where it stopped.
+    pub async fn restore(&self, at: &Lake, to: &Lake) -> Result<()> {
+        let wanted: BTreeSet<&str> = self.objects.iter().map(|object| object.path.as_str()).collect();
+        let strangers: Vec<String> = to.objects().list("").await?.into_iter().filter(|path| !wanted.contains(path.as_str())).collect();
+        if let Some(stranger) = strangers.first() {
+            let reason = format!("it is not empty: {stranger} is no part of the copy; restore into another root, or remove it first");
+            return Err(LakeError::Root { root: to.url().to_string(), reason });
+        }
+        let (naming, rest): (Vec<&Copied>, Vec<&Copied>) = self.objects.iter().partition(|object| names_others(&object.path));
+        // Logs of tables name files, and pointers name both.
+        let (pointers, logs): (Vec<&Copied>, Vec<&Copied>) = naming.into_iter().partition(|object| !is_log(&object.path));
+        for part in [rest, logs, pointers] {
+            stream::iter(part).map(|object| put_back(at, to, object)).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
+        }
+        Ok(())
+    }
+}
+
+fn list(name: &str) -> String {
+    format!("{LISTS}/{name}.json")
+}
+
+async fn read(at: &Lake, path: &str) -> Result<Backup> {
+    serde_json::from_slice(&at.objects().get(path).await?).map_err(|error| LakeError::corrupt(path, error))
+}
+
+/// Whether an object names others, and changes or is added to.
+fn names_others(path: &str) -> bool {
+    is_log(path) || ["pointers/", "operations/"].iter().any(|folder| path.starts_with(folder))
+}
+
+fn is_log(path: &str) -> bool {
+    path.contains("/_delta_log/")
+}
+
+async fn copy_all(from: &Lake, to: &Lake, paths: Vec<String>) -> Result<Vec<Copied>> {
+    stream::iter(paths).map(|path| copy(from, to, path)).buffer_unordered(PARALLEL).try_collect().await
+}
+
+/// Copies the content of an object, unless it is there. It is read twice: once for its name, and once to be sent.
+async fn copy(from: &Lake, to: &Lake, path: String) -> Result<Copied> {
+    let mut content = from.objects().get_stream(&path).await?;
+    let (mut digest, mut size) = (Sha256::new(), 0);
+    while let Some(piece) = content.try_next().await? {
+        digest.update(&piece);
+        size += piece.len() as u64;
+    }
+    let sha256 = hex::encode(digest.finalize());
+    let blob = format!("{BLOBS}/{}/{sha256}", &sha256[..2]);
+    if !to.objects().exists(&blob).await? {
+        send(from, &path, to, &blob, &sha256).await?;
+    }
+    Ok(Copied { path, size, sha256 })
+}
+
+async fn put_back(at: &Lake, to: &Lake, object: &Copied) -> Result<()> {
+    let blob = format!("{BLOBS}/{}/{}", object.sha256.get(..2).unwrap_or_default(), object.sha256);
+    send(at, &blob, to, &object.path, &object.sha256).await
+}
+
+/// Sends a content, which must have this digest: otherwise nothing is written.
+async fn send(from: &Lake, source: &str, to: &Lake, target: &str, sha256: &str) -> Result<()> {
+    let content = from.objects().get_stream(source).await?;
+    // The last piece of a content that is not the expected one is an error, and what was sent before is taken back.
+    let checked = stream::try_unfold((content, Sha256::new()), |(mut content, mut digest)| async move {
+        Ok(match content.try_next().await? {
+            Some(piece) => {
+                digest.update(&piece);
+                Some((piece, (content, digest)))
+            }
+            None if hex::encode(digest.clone().finalize()) == sha256 => None,
+            None => return Err(LakeError::corrupt(source, "its content is not the one that was copied")),
+        })
+    });
+    let checked = checked.try_filter(|piece: &Bytes| std::future::ready(!piece.is_empty()));
+    to.objects().put_stream(target, checked).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LakeOptions;
+
+    fn lakes() -> (tempfile::TempDir, [Lake; 3]) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| Lake::open(folder.path().join(name).to_str().unwrap(), &LakeOptions::default()).unwrap();
+        let lakes = ["from", "copies", "to"].map(open);
+        (folder, lakes)
+    }
+
+    async fn contents(lake: &Lake) -> Vec<(String, Bytes)> {
+        let mut found = Vec::new();
+        for path in lake.objects().list("").await.unwrap() {
+            let content = lake.objects().get(&path).await.unwrap();
+            found.push((path, content));
+        }
+        found
+    }
+
+    async fn fill(lake: &Lake) {
+        let objects = lake.objects();
+        for path in ["models/a/model.txt", "tables/t/_delta_log/0.json", "tables/t/part.parquet", "raw/2511/empty"] {
+            let content = if path.ends_with("empty") { String::new() } else { path.repeat(1_000) };
+            objects.put(path, content.into()).await.unwrap();
+        }
+        lake.pointers().set("champion", &"a".to_owned()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_copied_comes_back_and_the_next_copy_writes_what_is_new() {
+        let (_folder, [from, copies, to]) = lakes();
+        fill(&from).await;
+        let before = contents(&from).await;
+        let first = Backup::create(&from, &copies, "one").await.unwrap();
+        assert_eq!(first.objects.len(), before.len());
+        assert!(Backup::create(&from, &copies, "one").await.is_err(), "a copy is not replaced");
+        from.pointers().set("champion", &"b".to_owned()).await.unwrap();
+        Backup::create(&from, &copies, "two").await.unwrap();
+        let blobs = copies.objects().list(BLOBS).await.unwrap().len();
+        assert_eq!(blobs, before.len() + 1);
+        assert_eq!(Backup::all(&copies).await.unwrap().len(), 2);
+
+        Backup::find(&copies, "one").await.unwrap().restore(&copies, &to).await.unwrap();
+        assert_eq!(contents(&to).await, before);
+        first.restore(&copies, &to).await.unwrap();
+        assert!(first.restore(&copies, &copies).await.is_err(), "a root with other objects is left alone");
+    }
+
+    #[tokio::test]
+    async fn a_damaged_content_is_found_and_nothing_names_what_is_not_there() {
+        let (_folder, [from, copies, to]) = lakes();
+        fill(&from).await;
+        let backup = Backup::create(&from, &copies, "one").await.unwrap();
+        let model = backup.objects.iter().find(|object| object.path.starts_with("models/")).unwrap();
+        let blob = format!("{BLOBS}/{}/{}", &model.sha256[..2], model.sha256);
+        copies.objects().put(&blob, "damaged".into()).await.unwrap();
+        let error = backup.restore(&copies, &to).await.unwrap_err();
+        assert!(matches!(error, LakeError::Corrupt { .. }), "{error}");
+        let there = to.objects().list("").await.unwrap();
+        assert!(!there.iter().any(|path| names_others(path) || path.starts_with("models/")), "{there:?}");
+    }
+}
