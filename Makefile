@@ -18,7 +18,7 @@ LOCKED := $(if $(CI),--locked)
 # With what optimisation benchmarks are built: `quick` is a few percent slower and links in a tenth of the time.
 PROFILE ?= release
 
-.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm helm-test image release doc up down clean
+.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm helm-test image release soak doc up down clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
@@ -45,6 +45,11 @@ e2e: ## Tests with real servers: S3, Redis and the four services as processes
 	@scripts/setup.sh build test
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile e2e
+
+soak: ## Twenty minutes of load on the services: flat memory, flat times (SF_SOAK_MINUTES=21)
+	@scripts/setup.sh build test
+	cargo build $(LOCKED) --workspace --bins
+	cargo nextest run $(LOCKED) --workspace --profile soak --no-capture
 
 clients: ## Clients that others made against our services: grpc-js, and MLServer's for the Open Inference Protocol
 	@scripts/setup.sh build clients

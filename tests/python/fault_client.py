@@ -37,12 +37,12 @@ METHODS = {
 
 def short(what: str, reply) -> tuple[bool, str]:
     if what == "score":
-        return reply.score.stale, f"{reply.score.model_id} {reply.score.siren} {reply.score.probability!r}"
+        return reply.score.stale, f"{reply.score.model_id} {reply.score.batch} {reply.score.siren} {reply.score.probability!r}"
     if what == "page":
         rows = " ".join(f"{entry.siren}={entry.probability!r}" for entry in reply.entries)
         digest = hashlib.sha256(rows.encode()).hexdigest()[:16]
         return reply.list.stale, f"{reply.list.id} {reply.list.generation} {reply.list.model_id} {digest}"
-    return reply.stale, f"{reply.siren}"
+    return reply.stale, f"{reply.company.siren} sheet"
 
 
 def ask(what: str) -> None:

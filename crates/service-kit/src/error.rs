@@ -4,6 +4,7 @@
 //! a page `docs/errors/<code>.md` that says what happened and what to do.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -209,6 +210,8 @@ impl ServiceError {
         let info = details.error_info().filter(|info| info.domain == DOMAIN);
         let code = info.and_then(|info| ErrorCode::ALL.iter().copied().find(|code| code.as_str() == info.reason));
         let code = code.unwrap_or_else(|| match status.code() {
+            // What the transport says of a connection that ended, or that was refused in its handshake.
+            Code::Unknown if status.source().is_some() => ErrorCode::Unreachable,
             Code::Unavailable | Code::DeadlineExceeded => ErrorCode::Unreachable,
             Code::InvalidArgument => ErrorCode::InvalidArgument,
             Code::Cancelled => ErrorCode::OperationCancelled,
@@ -217,7 +220,15 @@ impl ServiceError {
             Code::PermissionDenied => ErrorCode::RightMissing,
             _ => ErrorCode::Internal,
         });
-        let message = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
+        let mut message = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
+        let mut cause = status.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !message.ends_with(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = error.source();
+        }
         Self { code, message, fields: info.map(|info| info.metadata.clone()).unwrap_or_default() }
     }
 
@@ -244,7 +255,7 @@ impl fmt::Display for ServiceError {
     }
 }
 
-impl std::error::Error for ServiceError {}
+impl Error for ServiceError {}
 
 impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
@@ -294,6 +305,8 @@ mod tests {
         assert_eq!(ServiceError::from_status(&status), error);
         assert_eq!(ServiceError::from_rpc(&error.to_rpc()), error);
         assert_eq!(ServiceError::from_status(&Status::unavailable("gone")).code(), ErrorCode::Unreachable);
+        let cut = ServiceError::from_status(&Status::from_error(Box::new(std::io::Error::other("the handshake was refused"))));
+        assert_eq!((cut.code(), cut.message()), (ErrorCode::Unreachable, "the handshake was refused"));
     }
 
     #[test]

@@ -12,5 +12,6 @@ mod embedded;
 mod features;
 mod learning;
 mod perimeter;
+mod soak;
 mod third_party;
 mod world_a;

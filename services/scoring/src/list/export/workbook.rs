@@ -2,7 +2,7 @@
 
 use api::lists::RankedListFilter;
 use domain::{AlertLevel, Department, DepartmentSet};
-use rust_xlsxwriter::{Format, Workbook, XlsxError};
+use rust_xlsxwriter::{Format, FormatBorder, Workbook, XlsxError};
 
 use super::super::entry::Entry;
 use super::super::query::Query;
@@ -10,12 +10,14 @@ use super::super::store::List;
 use super::Asked;
 use super::columns::{Cell, Row};
 
+/// Number of the paper size.
+const A3: u8 = 8;
 /// Columns are as wide as their heading, within these.
 const WIDTHS: (usize, usize) = (10, 42);
 
 pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
-    let heading = Format::new().set_bold().set_text_wrap();
+    let heading = Format::new().set_bold().set_text_wrap().set_background_color(0xE8_ED_F5).set_border_bottom(FormatBorder::Thin);
     let (day, whole, decimal) =
         (Format::new().set_num_format("dd/mm/yyyy"), Format::new().set_num_format("#,##0"), Format::new().set_num_format("#,##0.00"));
     let columns = asked.sheet.columns(list, query);
@@ -44,6 +46,9 @@ pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Ite
         }
     }
     sheet.set_freeze_panes(1, 0)?;
+    // On paper: as wide as a sheet of A3, the headings on each page, and what must not be forgotten under it.
+    sheet.set_paper_size(A3).set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+    sheet.set_footer("&LDocument confidentiel, couvert par le secret professionnel&RPage &P / &N");
     sheet.autofilter(0, 0, line, columns.len() as u16 - 1)?;
 
     let sheet = workbook.add_worksheet().set_name("Filtres")?;
