@@ -28,7 +28,7 @@ npm install --prefix "$clients/js" --no-audit --no-fund --ignore-scripts --silen
 heading "A small world"
 "$sf" datagen --out "$work/delivery" --companies 600 --seed 7 --batch 2511 >"$work/log"
 "$sf" --data "$work/data" --quiet run "$work/delivery" --batch 2511 >>"$work/log"
-SF_TELEMETRY__FORMAT=json "$sf" --data "$work/data" up --listen 127.0.0.1:0 >"$work/up.log" 2>&1 &
+SF_TELEMETRY__FORMAT=json SF_SERVER__REFLECTION=true "$sf" --data "$work/data" up --listen 127.0.0.1:0 >"$work/up.log" 2>&1 &
 server=$!
 address=
 for _ in $(seq 100); do

@@ -101,6 +101,7 @@ export SF_LAKE__S3__ENDPOINT=http://127.0.0.1:$s3
 export SF_LAKE__S3__ACCESS_KEY_ID=sf
 export SF_LAKE__S3__SECRET_ACCESS_KEY=$secret
 export SF_LAKE__S3__ALLOW_HTTP=true
+export SF_SERVER__REFLECTION=true
 export SF_ONLINE__REDIS_URL=redis://127.0.0.1:$redis
 ENV
 }

@@ -1,7 +1,8 @@
 """Clients of all services, each with all replicas to choose from, that ask again and again and say what failed.
 
 Usage: restart_client.py SECONDS SERVICE=HOST:PORT,HOST:PORT... Prints one JSON object: requests and failures by service. The clients
-are those of gRPC, with its round-robin over addresses, and no retries of their own.
+are those of gRPC, with its round-robin over addresses; they send again what a server says that it never began, as gRPC does by itself, and
+nothing else.
 """
 
 import json
@@ -23,7 +24,9 @@ METHODS = {
 }
 OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),
+    # A replica that comes back is found again before the other one goes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 300),
     # That of several addresses would be none that a server accepts.
     ("grpc.default_authority", "localhost"),
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),

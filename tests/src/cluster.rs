@@ -116,7 +116,14 @@ impl Cluster {
         url
     }
 
-    fn spawn_service(&self, name: &'static str, [port, admin]: [u16; 2]) -> Replica {
+    fn spawn_service(&self, name: &'static str, ports: [u16; 2]) -> Replica {
+        let replica = self.launch(name, ports);
+        wait(name, || http_ok(replica.admin, "/readyz"));
+        replica
+    }
+
+    /// Starts a service without waiting for it.
+    fn launch(&self, name: &'static str, [port, admin]: [u16; 2]) -> Replica {
         let mut command = Command::new(program(name));
         command
             .env("SF_SERVER__LISTEN", format!("127.0.0.1:{port}"))
@@ -138,9 +145,7 @@ impl Cluster {
             command.arg("--config").arg(config);
         }
         command.envs(self.setup.env.iter().map(|(name, value)| (name, value)));
-        let process = self.spawn(name, &mut command);
-        wait(name, || http_ok(admin, "/readyz"));
-        Replica { port, admin, process }
+        Replica { port, admin, process: self.spawn(name, &mut command) }
     }
 
     fn url(&self, replicas: &[&Replica]) -> String {
@@ -217,6 +222,24 @@ impl Cluster {
         stopped.process.wait().unwrap();
         let started = self.spawn_service(name, [stopped.port, stopped.admin]);
         self.services.get_mut(name).unwrap().insert(replica, started);
+    }
+
+    /// Lets one replica of each service end as a rolling update does, all at once, and starts them again on the same ports.
+    pub fn roll(&mut self, replica: usize) {
+        for service in SERVICES {
+            self.signal(service, replica, "TERM");
+        }
+        for service in SERVICES {
+            let mut stopped = self.services.get_mut(service).unwrap().remove(replica);
+            let ended = stopped.process.wait().unwrap();
+            assert!(ended.success(), "{service} did not drain: {ended}");
+            let started = self.launch(service, [stopped.port, stopped.admin]);
+            self.services.get_mut(service).unwrap().insert(replica, started);
+        }
+        for service in SERVICES {
+            let admin = self.services[service][replica].admin;
+            wait(service, || http_ok(admin, "/readyz"));
+        }
     }
 
     /// Sends a signal to a replica of a service.

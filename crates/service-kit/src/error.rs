@@ -211,7 +211,7 @@ impl ServiceError {
         let code = info.and_then(|info| ErrorCode::ALL.iter().copied().find(|code| code.as_str() == info.reason));
         let code = code.unwrap_or_else(|| match status.code() {
             // What the transport says of a connection that ended, or that was refused in its handshake.
-            Code::Unknown if status.source().is_some() => ErrorCode::Unreachable,
+            Code::Unknown | Code::Cancelled | Code::Internal if status.source().is_some() => ErrorCode::Unreachable,
             Code::Unavailable | Code::DeadlineExceeded => ErrorCode::Unreachable,
             Code::InvalidArgument => ErrorCode::InvalidArgument,
             Code::Cancelled => ErrorCode::OperationCancelled,

@@ -6,6 +6,7 @@
 mod access;
 mod bad_input;
 mod batches;
+mod damage;
 mod deliveries;
 mod e2e;
 mod embedded;

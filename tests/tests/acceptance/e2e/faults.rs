@@ -21,7 +21,7 @@ use tempfile::tempdir;
 use super::list;
 
 /// How long each harm lasts, unless it is a moment.
-const HARM: Duration = Duration::from_secs(6);
+const HARM: Duration = Duration::from_secs(5);
 /// How long after its end everything is as before, at most.
 const RECOVERY: f64 = 20.0;
 /// A second without any failure or stale answer is health.

@@ -105,7 +105,7 @@ fn processes_train_together_and_start_over_when_one_is_lost() {
     assert!((auc(&together) - auc(&alone)).abs() < 0.01, "{} {}", auc(&together), auc(&alone));
 
     // More trees, so that the worker is lost while they grow; another one comes, and the training starts over.
-    let long = ["train", "--batch", "2511", "--workers", "2", "--parameter", "rounds=2000", "--parameter", "early_stopping_rounds=2000"];
+    let long = ["train", "--batch", "2511", "--workers", "2", "--parameter", "rounds=600", "--parameter", "early_stopping_rounds=600"];
     let training = remote.spawn(&[&["--format", "json"], &long[..]].concat());
     sleep(Duration::from_secs(6));
     drop(first);

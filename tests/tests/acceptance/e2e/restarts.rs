@@ -1,6 +1,7 @@
 //! Rolling restarts under load: with two replicas of each service, clients notice nothing.
 
 use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use acceptance::cluster::{Cluster, Setup};
@@ -13,7 +14,7 @@ const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"
 /// Restarts of each service.
 const RESTARTS: usize = 25;
 /// A restart takes 0.5 s of looking away, the drain, and the start.
-const SECONDS: u64 = 200;
+const SECONDS: u64 = 120;
 
 #[test]
 fn a_hundred_restarts_under_load_fail_no_request() {
@@ -33,9 +34,9 @@ fn a_hundred_restarts_under_load_fail_no_request() {
 
     let start = Instant::now();
     for restart in 0..RESTARTS {
-        for service in SERVICES {
-            cluster.restart(service, restart % 2, "TERM");
-        }
+        cluster.roll(restart % 2);
+        // Less than the shortest readiness of a pod.
+        sleep(Duration::from_secs(1));
     }
     let taken = start.elapsed();
     assert!(taken < Duration::from_secs(SECONDS), "the restarts took {taken:?}: they were not all under load");
