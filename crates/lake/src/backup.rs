@@ -1,6 +1,6 @@
 //! Copies of a root in another root, and the way back.
 //!
-//! A copy can be made while the suite works. What names other objects (pointers, jobs, the logs of tables) is read first, so that all it
+//! A copy can be made while the suite works. What names other objects is read first, pointers before the logs of tables, so that all it
 //! names is there when the rest is listed; on the way back it comes last, so that nothing is named before it is there. Contents are
 //! stored once, under their digests: the next copy writes what is new. A copy is complete when its list is there, and not before.
 
@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{LakeError, Result};
+use crate::objects::Listed;
 use crate::root::Lake;
 
 /// Objects on their way at a time.
 const PARALLEL: usize = 8;
+/// Bytes of an object that is read once, into memory.
+const IN_MEMORY: u64 = 16 * 1024 * 1024;
 /// Folder of the contents.
 const BLOBS: &str = "blobs";
 /// Folder of the lists.
@@ -61,12 +64,13 @@ impl Backup {
             return Err(LakeError::Immutable(path));
         }
         let begun = Utc::now();
-        let all = async || from.objects().list("").await;
-        let naming = all().await?.into_iter().filter(|path| names_others(path)).collect();
-        let mut objects = copy_all(from, to, naming).await?;
-        // Whoever wrote since may have replaced documents; what those that were read name is among these.
-        let rest = all().await?.into_iter().filter(|path| !names_others(path)).collect();
-        objects.extend(copy_all(from, to, rest).await?);
+        let mut objects = Vec::new();
+        // Whoever writes meanwhile may replace what was read; what that names is listed after it.
+        for part in [Part::Documents, Part::Logs, Part::Contents] {
+            let found = from.objects().describe("").await?;
+            let found = found.into_iter().filter(|object| Part::of(&object.path) == Some(part));
+            objects.extend(copy_all(from, to, found.collect()).await?);
+        }
         objects.sort();
         let backup = Self { name: name.to_owned(), begun, root: from.url().to_string(), objects };
         let json = serde_json::to_vec_pretty(&backup).map_err(|error| LakeError::corrupt(&path, error))?;
@@ -96,11 +100,9 @@ impl Backup {
             let reason = format!("it is not empty: {stranger} is no part of the copy; restore into another root, or remove it first");
             return Err(LakeError::Root { root: to.url().to_string(), reason });
         }
-        let (naming, rest): (Vec<&Copied>, Vec<&Copied>) = self.objects.iter().partition(|object| names_others(&object.path));
-        // Logs of tables name files, and pointers name both.
-        let (pointers, logs): (Vec<&Copied>, Vec<&Copied>) = naming.into_iter().partition(|object| !is_log(&object.path));
-        for part in [rest, logs, pointers] {
-            stream::iter(part).map(|object| put_back(at, to, object)).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
+        for part in [Part::Contents, Part::Logs, Part::Documents] {
+            let objects = self.objects.iter().filter(|object| Part::of(&object.path) == Some(part));
+            stream::iter(objects).map(|object| put_back(at, to, object)).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
         }
         Ok(())
     }
@@ -114,21 +116,59 @@ async fn read(at: &Lake, path: &str) -> Result<Backup> {
     serde_json::from_slice(&at.objects().get(path).await?).map_err(|error| LakeError::corrupt(path, error))
 }
 
-/// Whether an object names others, and changes or is added to.
-fn names_others(path: &str) -> bool {
-    is_log(path) || ["pointers/", "operations/"].iter().any(|folder| path.starts_with(folder))
+/// Parts of a root, by what names what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Documents that change and name anything: pointers, jobs, manifests of received files.
+    Documents,
+    /// Logs of tables, which name files.
+    Logs,
+    /// What is named.
+    Contents,
 }
 
-fn is_log(path: &str) -> bool {
-    path.contains("/_delta_log/")
+impl Part {
+    /// The part of an object; none for what is not copied: files that are still being received, and a hint of a log that another reader
+    /// can do without, and that may name what came after the log was read.
+    fn of(path: &str) -> Option<Self> {
+        if path.starts_with("uploads/") || path.ends_with("/_delta_log/_last_checkpoint") {
+            None
+        } else if path.contains("/_delta_log/") {
+            Some(Self::Logs)
+        } else if ["pointers/", "operations/"].iter().any(|folder| path.starts_with(folder)) || is_manifest(path) {
+            Some(Self::Documents)
+        } else {
+            Some(Self::Contents)
+        }
+    }
 }
 
-async fn copy_all(from: &Lake, to: &Lake, paths: Vec<String>) -> Result<Vec<Copied>> {
-    stream::iter(paths).map(|path| copy(from, to, path)).buffer_unordered(PARALLEL).try_collect().await
+fn is_manifest(path: &str) -> bool {
+    path.starts_with("raw/") && path.ends_with("/manifest.json")
 }
 
-/// Copies the content of an object, unless it is there. It is read twice: once for its name, and once to be sent.
-async fn copy(from: &Lake, to: &Lake, path: String) -> Result<Copied> {
+async fn copy_all(from: &Lake, to: &Lake, found: Vec<Listed>) -> Result<Vec<Copied>> {
+    stream::iter(found).map(|object| copy(from, to, object)).buffer_unordered(PARALLEL).try_collect().await
+}
+
+/// Where a content is.
+fn blob(sha256: &str) -> String {
+    format!("{BLOBS}/{}/{sha256}", sha256.get(..2).unwrap_or_default())
+}
+
+/// Copies the content of an object, unless it is there, whole.
+async fn copy(from: &Lake, to: &Lake, object: Listed) -> Result<Copied> {
+    let path = object.path;
+    // A document may change between two readings.
+    if object.size <= IN_MEMORY {
+        let content = from.objects().get(&path).await?;
+        let (sha256, size) = (hex::encode(Sha256::digest(&content)), content.len() as u64);
+        if to.objects().size(&blob(&sha256)).await? != Some(size) {
+            to.objects().put(&blob(&sha256), content).await?;
+        }
+        return Ok(Copied { path, size, sha256 });
+    }
+    // Read twice: once for its name, and once to be sent.
     let mut content = from.objects().get_stream(&path).await?;
     let (mut digest, mut size) = (Sha256::new(), 0);
     while let Some(piece) = content.try_next().await? {
@@ -136,16 +176,14 @@ async fn copy(from: &Lake, to: &Lake, path: String) -> Result<Copied> {
         size += piece.len() as u64;
     }
     let sha256 = hex::encode(digest.finalize());
-    let blob = format!("{BLOBS}/{}/{sha256}", &sha256[..2]);
-    if !to.objects().exists(&blob).await? {
-        send(from, &path, to, &blob, &sha256).await?;
+    if to.objects().size(&blob(&sha256)).await? != Some(size) {
+        send(from, &path, to, &blob(&sha256), &sha256).await?;
     }
     Ok(Copied { path, size, sha256 })
 }
 
 async fn put_back(at: &Lake, to: &Lake, object: &Copied) -> Result<()> {
-    let blob = format!("{BLOBS}/{}/{}", object.sha256.get(..2).unwrap_or_default(), object.sha256);
-    send(at, &blob, to, &object.path, &object.sha256).await
+    send(at, &blob(&object.sha256), to, &object.path, &object.sha256).await
 }
 
 /// Sends a content, which must have this digest: otherwise nothing is written.
@@ -223,11 +261,13 @@ mod tests {
         fill(&from).await;
         let backup = Backup::create(&from, &copies, "one").await.unwrap();
         let model = backup.objects.iter().find(|object| object.path.starts_with("models/")).unwrap();
-        let blob = format!("{BLOBS}/{}/{}", &model.sha256[..2], model.sha256);
-        copies.objects().put(&blob, "damaged".into()).await.unwrap();
+        copies.objects().put(&blob(&model.sha256), "damaged".into()).await.unwrap();
         let error = backup.restore(&copies, &to).await.unwrap_err();
         assert!(matches!(error, LakeError::Corrupt { .. }), "{error}");
         let there = to.objects().list("").await.unwrap();
-        assert!(!there.iter().any(|path| names_others(path) || path.starts_with("models/")), "{there:?}");
+        assert!(there.iter().all(|path| Part::of(path) == Some(Part::Contents) && !path.starts_with("models/")), "{there:?}");
+        // What was cut off is not taken for whole by the next copy.
+        Backup::create(&from, &copies, "two").await.unwrap().restore(&copies, &to).await.unwrap();
+        assert_eq!(contents(&to).await, contents(&from).await);
     }
 }

@@ -122,9 +122,14 @@ impl Objects<'_> {
 
     /// Whether an object exists.
     pub async fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.size(path).await?.is_some())
+    }
+
+    /// Bytes of an object, if it exists.
+    pub async fn size(&self, path: &str) -> Result<Option<u64>> {
         match self.store().head(&location(path)?).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

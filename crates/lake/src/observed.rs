@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, Result,
+    PutPayload, PutResult, RenameOptions, Result,
 };
 use telemetry::{Attribute, Timer};
 use tracing::field::Empty;
@@ -109,8 +109,16 @@ impl ObjectStore for Observed {
         told(Request::begin("list", prefix), self.0.list(prefix))
     }
 
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        told(Request::begin("list", prefix), self.0.list_with_offset(prefix, offset))
+    }
+
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         Request::begin("list", prefix).run(self.0.list_with_delimiter(prefix)).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        Request::begin("rename", Some(to)).run(self.0.rename_opts(from, to, options)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

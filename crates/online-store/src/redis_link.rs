@@ -86,17 +86,53 @@ async fn told<T>(breaker: Arc<Breaker>, operation: String, size: usize, request:
         outcome = Empty,
     );
     let timer = Timer::start("sf.redis.duration");
+    let asked = Asked { breaker, since: Instant::now(), ended: false };
     let result = request.instrument(span.clone()).await;
     // A refusal, for example of a wrong type, is an answer of a server that lives.
-    let away = result.as_ref().is_err_and(|error| error.is_timeout() || error.is_io_error() || error.is_connection_dropped());
-    if let Some(open) = breaker.learn(away, Instant::now()) {
-        telemetry::set("sf.breaker.open", f64::from(u8::from(open)), &[Attribute::new("target", "redis")]);
-        tracing::warn!(open, "the circuit breaker of Redis changed");
-    }
+    let away = result.as_ref().is_err_and(|error| {
+        error.is_timeout()
+            || error.is_io_error()
+            || error.is_connection_dropped()
+            || error.is_unrecoverable_error()
+            || error.is_cluster_error()
+    });
+    asked.end(away);
     let outcome = if result.is_ok() { "ok" } else { "error" };
     span.record("outcome", outcome);
     timer.stop(&[Attribute::new("operation", operation), Attribute::new("outcome", outcome)]);
     result
+}
+
+/// A request of which the breaker learns how it ended. One that is dropped after a while was waited for in vain.
+struct Asked {
+    breaker: Arc<Breaker>,
+    since: Instant,
+    ended: bool,
+}
+
+/// Time after which a request that nobody waits for any more says something of Redis.
+const IN_VAIN: Duration = Duration::from_millis(300);
+
+impl Asked {
+    fn end(mut self, away: bool) {
+        self.tell(away);
+    }
+
+    fn tell(&mut self, away: bool) {
+        self.ended = true;
+        if let Some(open) = self.breaker.learn(away, Instant::now()) {
+            telemetry::set("sf.breaker.open", f64::from(u8::from(open)), &[Attribute::new("target", "redis")]);
+            tracing::warn!(open, "the circuit breaker of Redis changed");
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.ended && self.since.elapsed() > IN_VAIN {
+            self.tell(true);
+        }
+    }
 }
 
 /// What a command is called.

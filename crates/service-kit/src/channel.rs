@@ -11,12 +11,16 @@ use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 
 use crate::error::{ErrorCode, ServiceError};
+use crate::limits::Limits;
+use crate::observe::Observe;
 use crate::tls::{ClientTlsConfig, Dialer};
 
 /// Largest message that a client accepts: a page of a list or a batch of vectors is far below.
 pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// Bytes in flight of an in-process connection.
 const PIPE: usize = 1024 * 1024;
+/// Inside a process nobody gives up.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 /// How long a client looks for a server that answers.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -39,8 +43,9 @@ pub fn connect(url: &str, tls: &ClientTlsConfig) -> Result<Channel, ServiceError
 pub fn in_memory(routes: Routes) -> Channel {
     let (sender, receiver) = mpsc::unbounded_channel::<DuplexStream>();
     let incoming = UnboundedReceiverStream::new(receiver).map(Ok::<_, std::io::Error>);
+    let observe = Observe { limits: Limits::none(), patience: FOREVER };
     tokio::spawn(async move {
-        if let Err(error) = Server::builder().add_routes(routes).serve_with_incoming(incoming).await {
+        if let Err(error) = Server::builder().layer(observe).add_routes(routes).serve_with_incoming(incoming).await {
             tracing::error!(%error, "the in-process server stopped");
         }
     });

@@ -1,18 +1,18 @@
 //! In front of a server: each request gets a span, is counted and timed to the end of its answer, and belongs to the trace and the
 //! deadline that it came with.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body::{Frame, SizeHint};
 use prost::Message;
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 use telemetry::{Attribute, histogram, up_down};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -28,8 +28,8 @@ pub(crate) const STATUS: &str = "rpc.response.status_code";
 /// What a method is called that no service has: names that callers invent are not counted apart.
 const UNKNOWN: &str = "_OTHER";
 
-/// `package.Service/Method` of all methods.
-static METHODS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+/// `package.Service/Method` of all methods, and whether the answer is a stream.
+static METHODS: LazyLock<BTreeMap<String, bool>> = LazyLock::new(|| {
     let sets = [api::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
     let files = sets.iter().filter_map(|set| FileDescriptorSet::decode(*set).ok()).flat_map(|set| set.file);
     files
@@ -39,14 +39,16 @@ static METHODS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         })
         .flat_map(|(package, service)| {
             let name = service.name.unwrap_or_default();
-            service.method.into_iter().map(move |method| format!("{package}.{name}/{}", method.name.unwrap_or_default()))
+            let streams = |method: &MethodDescriptorProto| method.server_streaming.unwrap_or(false);
+            let named = move |method: MethodDescriptorProto| (format!("{package}.{name}/{}", method.name()), streams(&method));
+            service.method.into_iter().map(named)
         })
         .collect()
 });
 
 /// The method of a path, if a service has it.
 pub(crate) fn method(path: &str) -> &'static str {
-    METHODS.get(path.trim_start_matches('/')).map_or(UNKNOWN, String::as_str)
+    METHODS.get_key_value(path.trim_start_matches('/')).map_or(UNKNOWN, |(name, _)| name)
 }
 
 /// The status that headers or trailers tell, as gRPC spells it.
@@ -78,13 +80,18 @@ const fn name(code: Code) -> &'static str {
 
 /// Observes all requests of a server, and refuses those that are too many.
 #[derive(Clone)]
-pub struct Observe(pub Limits);
+pub struct Observe {
+    /// How many there may be.
+    pub limits: Limits,
+    /// After which time the server gives up a request.
+    pub patience: Duration,
+}
 
 impl<S> Layer<S> for Observe {
     type Service = Observed<S>;
 
     fn layer(&self, inner: S) -> Observed<S> {
-        Observed { inner, limits: self.0.clone() }
+        Observed { inner, observe: self.clone() }
     }
 }
 
@@ -92,7 +99,7 @@ impl<S> Layer<S> for Observe {
 #[derive(Clone)]
 pub struct Observed<S> {
     inner: S,
-    limits: Limits,
+    observe: Observe,
 }
 
 impl<S, B> Service<Request<B>> for Observed<S>
@@ -123,18 +130,35 @@ where
         );
         call::follow(request.headers_mut(), &span);
         let deadline = call::deadline(request.headers());
-        let running = match self.limits.admit(method) {
-            Ok(permit) => Running::begin(method, span.clone(), permit),
-            Err(error) => return Box::pin(std::future::ready(Ok(Status::from(error).into_http()))),
-        };
+        let late = Instant::now() + self.observe.patience;
+        let until = deadline.map_or(late, |deadline| deadline.min(late));
+        let mut running = Running::begin(method, span.clone(), until);
+        match self.observe.limits.admit(method) {
+            Ok(permit) => {
+                let permit = Arc::new(permit);
+                request.extensions_mut().insert(Arc::clone(&permit));
+                running.permit = Some(permit);
+            }
+            Err(error) => {
+                let refused = Status::from(error);
+                running.end(name(refused.code()));
+                return Box::pin(std::future::ready(Ok(refused.into_http())));
+            }
+        }
         let answer = span.in_scope(|| self.inner.call(request));
         Box::pin(call::within(
             deadline,
             async move {
                 let (parts, body) = answer.await?.into_parts();
-                running.permit.answered();
+                let mut running = running;
                 // A failed unary answer has headers only; otherwise the status comes behind the body.
-                let running = match status(&parts.headers) {
+                let status = status(&parts.headers);
+                if let Some(permit) = &running.permit {
+                    permit.settle(status.is_none());
+                }
+                // What is left to do is the client's: one that does not read must not take the room of others.
+                running.permit.take_if(|_| !METHODS.get(method).is_some_and(|streams| *streams));
+                let running = match status {
                     Some(status) => {
                         running.end(status);
                         None
@@ -153,14 +177,16 @@ struct Running {
     method: &'static str,
     span: Span,
     start: Instant,
+    /// When the server gives it up.
+    until: Instant,
     ended: bool,
-    permit: Permit,
+    permit: Option<Arc<Permit>>,
 }
 
 impl Running {
-    fn begin(method: &'static str, span: Span, permit: Permit) -> Self {
+    fn begin(method: &'static str, span: Span, until: Instant) -> Self {
         up_down("rpc.server.active_requests").add(1, &[]);
-        Self { method, span, start: Instant::now(), ended: false, permit }
+        Self { method, span, start: Instant::now(), until, ended: false, permit: None }
     }
 
     fn end(mut self, status: &'static str) {
@@ -182,7 +208,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended {
-            self.record("CANCELLED");
+            self.record(if Instant::now() >= self.until { "DEADLINE_EXCEEDED" } else { "CANCELLED" });
         }
     }
 }

@@ -68,17 +68,14 @@ pub async fn serve(config: &ServerConfig, limits: &Limits, routes: Routes, names
     tracing::info!(%addr, admin = %admin_addr, "listening");
 
     let (close, closed) = oneshot::channel::<()>();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let drain = async move {
-        let _closed = stopped.await;
-    };
     let server = Server::builder()
         .timeout(Duration::from_secs(config.request_seconds))
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .max_connection_age(Duration::from_secs(config.connection_seconds))
-        .layer(Observe(limits.clone()))
+        .layer(Observe { limits: limits.clone(), patience: Duration::from_secs(config.request_seconds) })
         .add_routes(routes)
-        .serve_with_incoming_shutdown(tls::accept(listener, tls, closed), drain);
+        // The drain begins when no connection comes any more: those that were accepted are served.
+        .serve_with_incoming_shutdown(tls::accept(listener, tls, closed), std::future::pending());
     let server = tokio::spawn(server);
 
     let mut signals = Signals::new()?;
@@ -91,7 +88,6 @@ pub async fn serve(config: &ServerConfig, limits: &Limits, routes: Routes, names
     }
     tokio::time::sleep(LOOK_AWAY).await;
     let _closed = close.send(());
-    let _ended = stop.send(());
     tokio::select! {
         ended = server => match ended {
             Ok(Ok(())) => Ok(()),

@@ -19,7 +19,7 @@ use super::{AuthConfig, Principal, Right, Rights, claims, lacking};
 use crate::audit::{Audited, Record, Trail, purpose};
 use crate::call;
 use crate::error::{ErrorCode, ServiceError};
-use crate::limits::Limits;
+use crate::limits::{Limits, Permit};
 use crate::tls::Caller;
 
 /// Signatures that are accepted: public keys only. A shared secret would let every service issue tokens.
@@ -103,6 +103,10 @@ impl Provider {
     }
 }
 
+fn gone() -> Status {
+    Status::deadline_exceeded("the time that the caller gave is over")
+}
+
 fn unauthenticated(why: &str) -> ServiceError {
     ServiceError::new(ErrorCode::Unauthenticated, why)
 }
@@ -129,6 +133,11 @@ async fn pass(State((authenticator, trail, limits)): State<(Authenticator, Trail
     });
     // The task below is another than this one: what the request asks of others keeps its deadline.
     let deadline = call::deadline(request.headers());
+    let permit = request.extensions().get::<Arc<Permit>>().cloned();
+    let checked = match &permit {
+        Some(permit) => checked.and_then(|principal| permit.enter().map(|()| principal)),
+        None => checked,
+    };
     let answered = call::within(deadline, async move {
         match checked {
             Ok(principal) => {
@@ -142,7 +151,12 @@ async fn pass(State((authenticator, trail, limits)): State<(Authenticator, Trail
     let Some(caller) = caller.filter(|_| Record::is_kept(&path)) else { return answered.await };
     // A task of its own: a caller who leaves, or whose deadline passes, must not take the record of what was done with them.
     let recorded = async move {
-        let response = answered.await;
+        // As long as it works it counts, whoever has gone; and it ends when its caller said that nobody would wait any longer.
+        let _counted = permit;
+        let response = match deadline {
+            None => answered.await,
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), answered).await.unwrap_or_else(|_| gone().into_http()),
+        };
         let audited = response.extensions().get::<Audited>().cloned().unwrap_or_default();
         let durable = audited.durable;
         let kept = trail.keep(&Record::of(&caller, &path, purpose, response.headers(), audited));

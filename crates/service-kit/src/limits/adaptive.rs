@@ -40,13 +40,13 @@ impl Adaptive {
     pub(super) fn learn(&mut self, took: Duration, running: usize) {
         let took = took.as_secs_f64().max(1e-6);
         self.usual = if self.usual == 0.0 { took } else { self.usual + MEMORY * (took - self.usual) };
-        // After an overload the long run is too long; it comes back faster than it went.
-        if self.usual > 2.0 * took {
-            self.usual *= 0.95;
-        }
         // With few requests nothing can be learnt about many.
         if (running as f64) < self.limit / 2.0 {
             return;
+        }
+        // After an overload the long run is too long; it comes back faster than it went.
+        if self.usual > 2.0 * took {
+            self.usual *= 0.95;
         }
         let gradient = (TOLERANCE * self.usual / took).clamp(0.5, 1.0);
         let wanted = self.limit * gradient + QUEUE;
@@ -71,6 +71,16 @@ mod tests {
         assert!(after(&mut limit, 2_000, 2) > 900);
         assert!(after(&mut limit, 60, 200) < 100);
         assert!(after(&mut limit, 5_000, 2) > 900, "it recovers");
+    }
+
+    #[test]
+    fn some_short_requests_among_the_usual_ones_do_not_close_the_door() {
+        let mut limit = Adaptive::default();
+        for number in 0..20_000 {
+            let millis = if number % 50 == 0 { 1 } else { 5 };
+            limit.learn(Duration::from_millis(millis), limit.now());
+        }
+        assert!(limit.now() > 500, "{}", limit.now());
     }
 
     #[test]

@@ -5,9 +5,9 @@ mod adaptive;
 mod rate;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use telemetry::{Attribute, counter, set};
@@ -19,14 +19,12 @@ use crate::error::{ErrorCode, ServiceError};
 
 /// Methods that somebody waits for, and that take about as long each time: the number that is answered at a time follows how long
 /// they take. Others only count among all.
-const WAITED_FOR: [&str; 9] = [
+const WAITED_FOR: [&str; 7] = [
     "inference.GRPCInferenceService/ModelInfer",
     "signauxfaibles.companies.v1.CompanyService/GetCompany",
     "signauxfaibles.companies.v1.CompanyService/SearchCompanies",
-    "signauxfaibles.features.v1.FeatureService/BatchGetFeatures",
     "signauxfaibles.lists.v1.ListService/GetRankedList",
     "signauxfaibles.lists.v1.ListService/SummarizeRankedList",
-    "signauxfaibles.scoring.v1.ScoringService/BatchScoreCompanies",
     "signauxfaibles.scoring.v1.ScoringService/ExplainScore",
     "signauxfaibles.scoring.v1.ScoringService/ScoreCompany",
 ];
@@ -76,25 +74,19 @@ impl Limits {
         Self(Arc::new(State { config: config.clone(), running: AtomicUsize::new(0), methods, callers: Mutex::default() }))
     }
 
-    /// Lets a request of this method in, or refuses it.
+    /// No limits: for calls inside a process.
+    pub(crate) fn none() -> Self {
+        Self::new(&LimitsConfig { in_flight: usize::MAX, ..LimitsConfig::default() })
+    }
+
+    /// Lets a request of this method in, or refuses it because the process has no room.
     pub(crate) fn admit(&self, method: &'static str) -> Result<Permit, ServiceError> {
-        let counted = if method.starts_with(HEALTH) { None } else { Some(method) };
-        let own = counted.and_then(|method| self.0.methods.get(method));
-        if counted.is_some() && self.0.running.fetch_add(1, Ordering::Relaxed) >= self.0.config.in_flight {
+        let counted = !method.starts_with(HEALTH);
+        if counted && self.0.running.fetch_add(1, Ordering::Relaxed) >= self.0.config.in_flight {
             self.0.running.fetch_sub(1, Ordering::Relaxed);
             return Err(overloaded());
         }
-        let mut running = 0;
-        if let Some(own) = own {
-            let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
-            if own.running >= own.limit.now() {
-                self.0.running.fetch_sub(1, Ordering::Relaxed);
-                return Err(overloaded());
-            }
-            own.running += 1;
-            running = own.running;
-        }
-        Ok(Permit { limits: self.clone(), method: counted, running, start: Instant::now() })
+        Ok(Permit { limits: self.clone(), counted, method, entered: OnceLock::new(), settled: AtomicBool::new(false) })
     }
 
     /// Counts a request of a caller, or refuses it.
@@ -121,34 +113,64 @@ fn overloaded() -> ServiceError {
 /// A request that was let in; it leaves when this is dropped.
 pub(crate) struct Permit {
     limits: Limits,
-    /// `None` when it does not count.
-    method: Option<&'static str>,
-    /// Requests of the method when it came, itself included.
-    running: usize,
-    start: Instant,
+    counted: bool,
+    method: &'static str,
+    /// How many of the method were being answered when its turn came, itself included, and when that was.
+    entered: OnceLock<(usize, Instant)>,
+    /// What can be learnt of it was.
+    settled: AtomicBool,
 }
 
 impl Permit {
-    /// The answer is there, though perhaps not sent: what took this long was our work.
-    pub(crate) fn answered(&self) {
-        let Some((method, own)) = self.method.and_then(|method| Some((method, self.limits.0.methods.get(method)?))) else { return };
-        let took: Duration = self.start.elapsed();
+    fn own(&self) -> Option<&Mutex<Method>> {
+        self.limits.0.methods.get(self.method)
+    }
+
+    /// Whoever asks is known, and may: lets the request in among those of its method, or refuses it.
+    pub(crate) fn enter(&self) -> Result<(), ServiceError> {
+        let Some(own) = self.own() else { return Ok(()) };
+        let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.running >= own.limit.now() {
+            return Err(overloaded());
+        }
+        if self.entered.set((own.running + 1, Instant::now())).is_ok() {
+            own.running += 1;
+        }
+        Ok(())
+    }
+
+    /// The answer is there, though perhaps not sent. One that was given says how long our work takes; a refusal says nothing.
+    pub(crate) fn settle(&self, given: bool) {
+        if !self.settled.swap(true, Ordering::Relaxed) && given {
+            self.learn();
+        }
+    }
+
+    fn learn(&self) {
+        let (Some((running, since)), Some(own)) = (self.entered.get(), self.own()) else { return };
         let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
         let before = own.limit.now();
-        own.limit.learn(took, self.running);
+        own.limit.learn(since.elapsed(), *running);
         let after = own.limit.now();
         drop(own);
         if before != after {
-            set("sf.requests.limit", after as f64, &[Attribute::new("rpc.method", method)]);
+            set("sf.requests.limit", after as f64, &[Attribute::new("rpc.method", self.method)]);
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Some(method) = self.method else { return };
-        self.limits.0.running.fetch_sub(1, Ordering::Relaxed);
-        if let Some(own) = self.limits.0.methods.get(method) {
+        // Nobody waited for the answer any more: it took at least this long.
+        if !self.settled.load(Ordering::Relaxed) {
+            self.learn();
+        }
+        if self.counted {
+            self.limits.0.running.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.entered.get().is_some()
+            && let Some(own) = self.own()
+        {
             own.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
         }
     }
@@ -156,6 +178,8 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const SCORE: &str = "signauxfaibles.scoring.v1.ScoringService/ScoreCompany";
@@ -167,7 +191,7 @@ mod tests {
         let (one, _two) = (limits.admit(SCORE).unwrap(), limits.admit(OTHER).unwrap());
         assert_eq!(limits.admit(OTHER).err().map(|error| error.code()), Some(ErrorCode::Overloaded));
         assert!(limits.admit("grpc.health.v1.Health/Check").is_ok(), "who asks whether it lives is answered");
-        one.answered();
+        one.settle(true);
         drop(one);
         assert!(limits.admit(SCORE).is_ok());
     }
@@ -190,11 +214,38 @@ mod tests {
             own.lock().unwrap().limit.learn(Duration::from_secs(1), 256);
         }
         let mut permits = Vec::new();
-        while let Ok(permit) = limits.admit(SCORE) {
+        loop {
+            let permit = limits.admit(SCORE).unwrap();
+            if permit.enter().is_err() {
+                break;
+            }
             permits.push(permit);
         }
         assert!(permits.len() < 100, "{}", permits.len());
-        assert!(limits.admit(OTHER).is_ok(), "other methods are not held responsible");
+        assert!(limits.admit(OTHER).unwrap().enter().is_ok(), "other methods are not held responsible");
+        let running = permits.len();
+        drop(permits);
+        assert_eq!(own.lock().unwrap().running, 0, "all {running} left");
+    }
+
+    #[test]
+    fn refusals_teach_nothing_and_requests_that_nobody_waits_for_any_more_do() {
+        let limits = Limits::new(&LimitsConfig::default());
+        let usual = || limits.0.methods.get(SCORE).unwrap().lock().unwrap().limit.clone();
+        let before = format!("{:?}", usual());
+        for refused in [true, false] {
+            let permit = limits.admit(SCORE).unwrap();
+            if !refused {
+                permit.enter().unwrap();
+            }
+            permit.settle(false);
+        }
+        drop(limits.admit(SCORE).unwrap());
+        assert_eq!(format!("{:?}", usual()), before);
+        let permit = limits.admit(SCORE).unwrap();
+        permit.enter().unwrap();
+        drop(permit);
+        assert_ne!(format!("{:?}", usual()), before);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use telemetry::{Attribute, counter, set, up_down};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::Record;
 use crate::error::ServiceError;
@@ -20,8 +21,10 @@ impl Observed {
     pub(super) fn begin(record: &Record) -> Self {
         let kind = Attribute::new("kind", record.kind.clone());
         up_down("sf.jobs.running").add(1, std::slice::from_ref(&kind));
+        // Not a child for `tracing`, which would keep the request's span open, and untold, until the job ends.
         let span = info_span!(
             target: "job",
+            parent: None,
             "job",
             otel.name = record.kind,
             otel.status_code = Empty,
@@ -29,6 +32,7 @@ impl Observed {
             operation = record.name,
             outcome = Empty,
         );
+        let _unexported = span.set_parent(Span::current().context());
         Self { span, kind, ended: false }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -16,9 +16,9 @@ use super::{HTTP2, TlsConfig, Watched, certificates, ends, identities, private_k
 use crate::error::ServiceError;
 
 /// How long a client may take to shake hands.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Hands that are shaken at a time. Further clients wait in the system's queue.
-const HANDSHAKES: usize = 256;
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// Hands that are shaken at a time. Who comes then is turned away: waiting would keep everybody out.
+const HANDSHAKES: usize = 1_024;
 /// A certificate that ends within this is warned of.
 const SOON: i64 = 7 * 86_400;
 
@@ -59,6 +59,9 @@ impl TlsConfig {
         let certificate = self.certificate.display().to_string();
         let mut config = builder.with_single_cert(chain, key).map_err(|error| refused(&certificate, &error))?;
         config.alpn_protocols = vec![HTTP2.to_vec()];
+        // A session that is resumed would bring back a certificate that has ended since.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(config)
     }
 }
@@ -99,7 +102,10 @@ async fn accept_all(listener: &TcpListener, tls: Option<&Arc<Watched<ServerConfi
             let _closed = sender.send(Ok(Connection::new(Stream::Plain(stream), caller))).await;
             continue;
         };
-        let Ok(hand) = Arc::clone(&hands).acquire_owned().await else { return };
+        let Ok(hand) = Arc::clone(&hands).try_acquire_owned() else {
+            tracing::warn!(%address, "a client was turned away: too many are shaking hands");
+            continue;
+        };
         let (acceptor, sender) = (TlsAcceptor::from(tls.now()), sender.clone());
         tokio::spawn(async move {
             let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
