@@ -142,7 +142,7 @@ far fewer procedures than their companies' difficulties: validation or test mont
 
 const STYLE: &str = "body{font:15px/1.45 sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#1e1e1e}\
 table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left;\
-font-variant-numeric:tabular-nums;vertical-align:top;overflow-wrap:anywhere}td.n{white-space:nowrap;text-align:right}th{background:#f2f2f8}\
+font-variant-numeric:tabular-nums;vertical-align:top}td:nth-child(2):last-child{overflow-wrap:anywhere}td.n{white-space:nowrap;text-align:right}th{background:#f2f2f8}\
 .lineage{display:table;table-layout:fixed;width:100%}.lineage th{width:12em}.caution{border-left:4px solid #b34000;padding:.5em 1em;background:#fff4ec}.alarm{border:2px solid #c00;padding:.5em 1em;background:#fff0f0}\
 .bar{display:inline-block;height:.8em;background:#000091;margin-right:.5em}.plots{display:flex;flex-wrap:wrap;gap:1.5em}\
 .plots figure{margin:0}.plots figcaption{font-weight:bold}.legend{font-size:13px;margin:.2em 0;max-width:360px}.none{color:#666;font-style:italic}\
