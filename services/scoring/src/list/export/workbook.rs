@@ -10,6 +10,8 @@ use super::super::store::List;
 use super::Asked;
 use super::columns::{Cell, Row};
 
+/// Beginnings of the headings of long texts.
+const LONG: [&str; 4] = ["Raison", "raison", "Libellé", "libelle"];
 /// Number of the paper size.
 const A3: u8 = 8;
 /// Columns are as wide as their heading, within these.
@@ -25,7 +27,7 @@ pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Ite
     for (column, shown) in columns.iter().enumerate() {
         sheet.write_string_with_format(0, column as u16, &shown.name, &heading)?;
         let width =
-            if shown.name.to_lowercase().contains("raison") { WIDTHS.1 } else { (shown.name.chars().count() + 3).clamp(WIDTHS.0, 24) };
+            if LONG.iter().any(|long| shown.name.contains(long)) { WIDTHS.1 } else { (shown.name.chars().count() + 3).clamp(WIDTHS.0, 24) };
         sheet.set_column_width(column as u16, width as f64)?;
     }
     let mut line = 0;
