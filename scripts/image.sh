@@ -85,7 +85,7 @@ print(*(one.getsockname()[1] for one in held))')
         sleep 0.1
     done
     # gRPC's own question, as the kubelet asks it.
-    [ "$ready" = no ] || "$TOOLS/bin/python" "$ROOT/scripts/grpc_health.py" "127.0.0.1:$port" || ready=no
+    [ "$ready" = no ] || "$TOOLS/bin/python" "$ROOT/scripts/ask_health.py" "127.0.0.1:$port" || ready=no
     runc kill "$id" TERM 2>/dev/null || true
     wait "$process" || true
     [ "$ready" = yes ] || { cat "$FOLDER/$service.log" >&2 && die "$service did not get ready"; }

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-const LEAST: f64 = 32.0;
+/// A process that stands still for ten milliseconds, or a client that does, finds as many waiting: they are no overload.
+const LEAST: f64 = 128.0;
+/// Where it begins, and where it goes back to while there is little to do.
+const START: f64 = 256.0;
 const MOST: f64 = 1_000.0;
 /// Requests that may wait for each other without being too many.
 const QUEUE: f64 = 8.0;
@@ -13,6 +16,8 @@ const QUEUE: f64 = 8.0;
 const TOLERANCE: f64 = 2.0;
 /// Weight of the last request in the long run.
 const MEMORY: f64 = 1.0 / 600.0;
+/// Weight of the beginning, with each request while there is little to do.
+const RETURN: f64 = 0.01;
 /// Weight of what the last request asks for.
 const STEP: f64 = 0.1;
 
@@ -26,7 +31,7 @@ pub(super) struct Adaptive {
 
 impl Default for Adaptive {
     fn default() -> Self {
-        Self { limit: 256.0, usual: 0.0 }
+        Self { limit: START, usual: 0.0 }
     }
 }
 
@@ -40,8 +45,9 @@ impl Adaptive {
     pub(super) fn learn(&mut self, took: Duration, running: usize) {
         let took = took.as_secs_f64().max(1e-6);
         self.usual = if self.usual == 0.0 { took } else { self.usual + MEMORY * (took - self.usual) };
-        // With few requests nothing can be learnt about many.
+        // With few requests nothing can be learnt about many, but that whatever it was is over.
         if (running as f64) < self.limit / 2.0 {
+            self.limit += RETURN * (START - self.limit).max(0.0);
             return;
         }
         // After an overload the long run is too long; it comes back faster than it went.
@@ -69,7 +75,7 @@ mod tests {
     fn it_grows_while_requests_are_fast_and_shrinks_when_they_wait_for_each_other() {
         let mut limit = Adaptive::default();
         assert!(after(&mut limit, 2_000, 2) > 900);
-        assert!(after(&mut limit, 60, 200) < 100);
+        assert!(after(&mut limit, 60, 200) < 150);
         assert!(after(&mut limit, 5_000, 2) > 900, "it recovers");
     }
 
@@ -93,7 +99,11 @@ mod tests {
         after(&mut limit, 10_000, 1);
         for _ in 0..10_000 {
             limit.learn(Duration::from_mins(1), 1_000);
-            assert!((32..=1_000).contains(&limit.now()));
+            assert!((128..=1_000).contains(&limit.now()));
         }
+        for _ in 0..1_000 {
+            limit.learn(Duration::from_millis(1), 1);
+        }
+        assert!(limit.now() > 250, "it is forgotten: {}", limit.now());
     }
 }

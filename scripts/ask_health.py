@@ -1,4 +1,4 @@
-"""Asks a server for its health, as the kubelet does. Usage: grpc_health.py HOST:PORT. The exit code is 0 for SERVING."""
+"""Asks a server for its health, as the kubelet does. (Not called grpc_health: grpc would import it.) Usage: ask_health.py HOST:PORT. The exit code is 0 for SERVING."""
 
 import sys
 
