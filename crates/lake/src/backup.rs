@@ -57,8 +57,13 @@ impl Backup {
         self.objects.iter().map(|object| object.size).sum()
     }
 
-    /// Copies a root into another one. Fails if there is a copy of this name, or if something is removed meanwhile.
+    /// Copies a root into another one. Fails if that is the root itself or in it, if there is a copy of this name, or if something is
+    /// removed meanwhile.
     pub async fn create(from: &Lake, to: &Lake, name: &str) -> Result<Self> {
+        if to.url().as_str().starts_with(from.url().as_str()) {
+            let reason = "it is the root that is copied, or in it: each copy would hold the ones before".to_owned();
+            return Err(LakeError::Root { root: to.url().to_string(), reason });
+        }
         let path = list(name);
         if to.objects().exists(&path).await? {
             return Err(LakeError::Immutable(path));
@@ -237,12 +242,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_copied_comes_back_and_the_next_copy_writes_what_is_new() {
-        let (_folder, [from, copies, to]) = lakes();
+        let (folder, [from, copies, to]) = lakes();
         fill(&from).await;
         let before = contents(&from).await;
         let first = Backup::create(&from, &copies, "one").await.unwrap();
         assert_eq!(first.objects.len(), before.len());
         assert!(Backup::create(&from, &copies, "one").await.is_err(), "a copy is not replaced");
+        let inside = folder.path().join("from/copies");
+        let inside = Lake::open(inside.to_str().unwrap(), &LakeOptions::default()).unwrap();
+        for place in [&from, &inside] {
+            assert!(matches!(Backup::create(&from, place, "one").await, Err(LakeError::Root { .. })), "a copy of copies");
+        }
         let blobs = copies.objects().list(BLOBS).await.unwrap().len();
         from.pointers().set("champion", &"b".to_owned()).await.unwrap();
         Backup::create(&from, &copies, "two").await.unwrap();

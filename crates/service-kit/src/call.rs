@@ -22,6 +22,11 @@ pub async fn within<F: Future>(deadline: Option<Instant>, answer: F) -> F::Outpu
     }
 }
 
+/// Until when the caller of the request that is being answered waits, if it said so.
+pub fn current() -> Option<Instant> {
+    DEADLINE.try_with(|deadline| *deadline).ok()
+}
+
 /// Until when the caller of the request with these headers waits, if it says so.
 pub fn deadline(headers: &HeaderMap) -> Option<Instant> {
     Instant::now().checked_add(parse(headers.get(TIMEOUT)?.to_str().ok()?)?)
@@ -54,7 +59,7 @@ fn render(left: Duration) -> String {
 
 /// Adds to a request what the one that it serves came with: the rest of its time, unless the request has less, and its trace.
 pub fn pass_on(headers: &mut HeaderMap, span: &Span) {
-    if let Ok(deadline) = DEADLINE.try_with(|deadline| *deadline) {
+    if let Some(deadline) = current() {
         let left = deadline.saturating_duration_since(Instant::now());
         let own = headers.get(TIMEOUT).and_then(|value| parse(value.to_str().ok()?));
         if own.is_none_or(|own| left < own)
@@ -63,11 +68,16 @@ pub fn pass_on(headers: &mut HeaderMap, span: &Span) {
             headers.insert(TIMEOUT, value);
         }
     }
-    global::get_text_map_propagator(|propagator| propagator.inject_context(&span.context(), &mut Headers(headers)));
+    if !span.is_disabled() {
+        global::get_text_map_propagator(|propagator| propagator.inject_context(&span.context(), &mut Headers(headers)));
+    }
 }
 
-/// Makes a span the child of the one that the headers name.
+/// Makes a span the child of the one that the headers name, where spans are exported.
 pub fn follow(headers: &mut HeaderMap, span: &Span) {
+    if span.is_disabled() {
+        return;
+    }
     let context = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     // Without a layer that exports traces there is nothing to follow.
     let _unexported = span.set_parent(context);

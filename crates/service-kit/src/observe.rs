@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body::{Frame, SizeHint};
+use opentelemetry::metrics::{Histogram, UpDownCounter};
 use prost::Message;
 use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 use telemetry::{Attribute, histogram, up_down};
@@ -27,6 +28,9 @@ use crate::limits::{Limits, Permit};
 pub(crate) const STATUS: &str = "rpc.response.status_code";
 /// What a method is called that no service has: names that callers invent are not counted apart.
 const UNKNOWN: &str = "_OTHER";
+
+static ACTIVE: LazyLock<UpDownCounter<i64>> = LazyLock::new(|| up_down("rpc.server.active_requests"));
+static DURATION: LazyLock<Histogram<f64>> = LazyLock::new(|| histogram("rpc.server.call.duration"));
 
 /// `package.Service/Method` of all methods, and whether the answer is a stream.
 static METHODS: LazyLock<BTreeMap<String, bool>> = LazyLock::new(|| {
@@ -185,7 +189,7 @@ struct Running {
 
 impl Running {
     fn begin(method: &'static str, span: Span, until: Instant) -> Self {
-        up_down("rpc.server.active_requests").add(1, &[]);
+        ACTIVE.add(1, &[]);
         Self { method, span, start: Instant::now(), until, ended: false, permit: None }
     }
 
@@ -199,9 +203,9 @@ impl Running {
         if matches!(status, "UNKNOWN" | "INTERNAL" | "UNAVAILABLE" | "DATA_LOSS" | "DEADLINE_EXCEEDED" | "UNIMPLEMENTED") {
             self.span.record("otel.status_code", "ERROR");
         }
-        up_down("rpc.server.active_requests").add(-1, &[]);
+        ACTIVE.add(-1, &[]);
         let attributes = [Attribute::new("rpc.method", self.method), Attribute::new(STATUS, status)];
-        histogram("rpc.server.call.duration").record(self.start.elapsed().as_secs_f64(), &attributes);
+        DURATION.record(self.start.elapsed().as_secs_f64(), &attributes);
     }
 }
 

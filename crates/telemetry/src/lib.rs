@@ -24,7 +24,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::{Registry, TextEncoder};
 use tracing_opentelemetry::OpenTelemetryLayer;
-use tracing_subscriber::filter::{EnvFilter, Targets};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -78,26 +78,27 @@ pub fn init(config: &TelemetryConfig, program: &str) -> Result<(), TelemetryErro
         Err(_) => filter,
     });
     let lines = fmt::layer().with_writer(stderr).with_span_events(FmtSpan::NONE);
-    let lines = match config.format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().boxed(),
-    };
-    let spans = started.tracers.as_ref().map(|tracers| {
+    // Only layers that are there: beside one that is none, spans that nobody wants are asked about each time.
+    let mut layers = vec![match config.format {
+        LogFormat::Text => lines.with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().with_filter(filter).boxed(),
+    }];
+    if let Some(tracers) = &started.tracers {
         let wanted: Targets = SPANS.iter().map(|target| (*target, tracing::Level::INFO)).collect();
-        OpenTelemetryLayer::new(tracers.tracer("signaux-faibles")).with_location(false).with_threads(false).with_filter(wanted)
-    });
-    let logs = started.logs.as_ref().map(|logs| {
+        let spans = OpenTelemetryLayer::new(tracers.tracer("signaux-faibles")).with_location(false).with_threads(false);
+        layers.push(spans.with_filter(wanted).boxed());
+    }
+    if let Some(logs) = &started.logs {
         // The exporter's own lines would be exported, and so on.
         let own = Targets::new().with_default(tracing::Level::INFO);
-        let own = ["opentelemetry", "tonic", "h2", "hyper", "tower"]
-            .iter()
-            .fold(own, |own, target| own.with_target(*target, tracing::level_filters::LevelFilter::OFF));
-        OpenTelemetryTracingBridge::new(logs).with_filter(own)
-    });
+        let own =
+            ["opentelemetry", "tonic", "h2", "hyper", "tower"].iter().fold(own, |own, target| own.with_target(*target, LevelFilter::OFF));
+        layers.push(OpenTelemetryTracingBridge::new(logs).with_filter(own).boxed());
+    }
     global::set_meter_provider(started.meters.clone());
     global::set_text_map_propagator(TraceContextPropagator::new());
     // An error here means that a subscriber is in place already, as in tests.
-    let _already = tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).with(logs).try_init();
+    let _already = tracing_subscriber::registry().with(layers).try_init();
     let _first = STARTED.set(started);
     Ok(())
 }

@@ -131,14 +131,13 @@ async fn pass(State((authenticator, trail, limits)): State<(Authenticator, Trail
         None => Ok(principal),
         Some(right) => principal.require(right, &path).map(|()| principal),
     });
-    // The task below is another than this one: what the request asks of others keeps its deadline.
-    let deadline = call::deadline(request.headers());
+    let deadline = call::current();
     let permit = request.extensions().get::<Arc<Permit>>().cloned();
     let checked = match &permit {
         Some(permit) => checked.and_then(|principal| permit.enter().map(|()| principal)),
         None => checked,
     };
-    let answered = call::within(deadline, async move {
+    let answered = async move {
         match checked {
             Ok(principal) => {
                 request.extensions_mut().insert(principal);
@@ -146,7 +145,7 @@ async fn pass(State((authenticator, trail, limits)): State<(Authenticator, Trail
             }
             Err(error) => Status::from(error).into_http(),
         }
-    });
+    };
     // Whoever has no token that holds is not recorded: they could fill the record until others are refused.
     let Some(caller) = caller.filter(|_| Record::is_kept(&path)) else { return answered.await };
     // A task of its own: a caller who leaves, or whose deadline passes, must not take the record of what was done with them.
@@ -155,7 +154,10 @@ async fn pass(State((authenticator, trail, limits)): State<(Authenticator, Trail
         let _counted = permit;
         let response = match deadline {
             None => answered.await,
-            Some(deadline) => tokio::time::timeout_at(deadline.into(), answered).await.unwrap_or_else(|_| gone().into_http()),
+            // The task is another one: what the request asks of others keeps its deadline.
+            Some(until) => {
+                tokio::time::timeout_at(until.into(), call::within(deadline, answered)).await.unwrap_or_else(|_| gone().into_http())
+            }
         };
         let audited = response.extensions().get::<Audited>().cloned().unwrap_or_default();
         let durable = audited.durable;

@@ -1,6 +1,6 @@
 //! Everything is lost, and comes back from a copy.
 
-use acceptance::cluster::{Cluster, Setup};
+use acceptance::cluster::Cluster;
 use acceptance::sf::Sf;
 use serde_json::Value;
 use tempfile::tempdir;
@@ -25,7 +25,7 @@ fn after_backup_wipe_and_restore_services_give_the_same_list_byte_for_byte() {
     drop(before);
 
     // Another machine: another store, another Redis, nothing in them.
-    let mut after = Cluster::start_with(&folder.path().join("after"), Setup::default());
+    let mut after = Cluster::start(&folder.path().join("after"));
     after.on_storage(["backup", "restore", "--from", copies, "--name", "night"]);
     after.kill_and_restart("scoring");
     let sf = Sf::remote(&after.servers());
