@@ -18,7 +18,7 @@ LOCKED := $(if $(CI),--locked)
 # With what optimisation benchmarks are built: `quick` is a few percent slower and links in a tenth of the time.
 PROFILE ?= release
 
-.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm helm-test image release soak doc up down clean
+.PHONY: help setup demo build test e2e clients bench fuzz lint fmt helm helm-test image release soak upgrade doc up down clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
@@ -50,6 +50,10 @@ soak: ## Twenty minutes of load on the services: flat memory, flat times (SF_SOA
 	@scripts/setup.sh build test
 	cargo build $(LOCKED) --workspace --bins
 	cargo nextest run $(LOCKED) --workspace --profile soak --no-capture
+
+upgrade: ## This version beside the one before it, as during an upgrade (FROM=the last tag)
+	@scripts/setup.sh build test
+	@scripts/upgrade.sh $(FROM)
 
 clients: ## Clients that others made against our services: grpc-js, and MLServer's for the Open Inference Protocol
 	@scripts/setup.sh build clients

@@ -33,6 +33,7 @@ missing_packages() {
         ;;
     test)
         have redis-server || echo redis-server
+        have faketime || echo faketime
         have curl || echo curl
         ;;
     clients)

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lake::testing::{S3, free_ports};
+use online_store::testing::{Redis, RedisCluster};
 
 use crate::program;
 use crate::sf::Sf;
@@ -28,6 +30,38 @@ pub struct Setup {
     pub https: bool,
     /// Where they reach S3, if not directly.
     pub endpoint: Option<String>,
+    /// Where the second replicas reach S3, if not as the others.
+    pub second_endpoint: Option<String>,
+    /// Whether Redis is a cluster of three.
+    pub redis_cluster: bool,
+    /// The `sf` of another version, which the first replicas run.
+    pub previous: Option<PathBuf>,
+}
+
+/// Redis, in one of its forms.
+enum Store {
+    One(Redis),
+    Three(RedisCluster),
+}
+
+impl Store {
+    fn start(cluster: bool, folder: &Path) -> Self {
+        if cluster { Self::Three(RedisCluster::start(&folder.join("redis"))) } else { Self::One(Redis::start()) }
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::One(server) => server.url(),
+            Self::Three(cluster) => cluster.url(),
+        }
+    }
+
+    fn servers(&mut self) -> &mut [Redis] {
+        match self {
+            Self::One(server) => std::slice::from_mut(server),
+            Self::Three(cluster) => &mut cluster.nodes,
+        }
+    }
 }
 
 impl Setup {
@@ -46,8 +80,7 @@ pub struct Cluster {
     /// Until it is stopped.
     s3: Option<S3>,
     endpoint: String,
-    redis_port: u16,
-    redis: Option<Child>,
+    redis: Store,
     /// Further replicas, which `servers` does not name.
     others: Vec<Replica>,
     services: BTreeMap<&'static str, Vec<Replica>>,
@@ -77,13 +110,12 @@ impl Cluster {
     pub fn with_storage(folder: &Path, s3: S3, setup: Setup) -> Self {
         s3.make_bucket("signaux");
         let endpoint = setup.endpoint.clone().or_else(|| s3.options.s3.endpoint.clone()).unwrap_or_default();
-        let [redis_port] = free_ports::<1>();
+        let redis = Store::start(setup.redis_cluster, folder);
         let (folder, s3, services) = (folder.to_owned(), Some(s3), BTreeMap::new());
-        let mut cluster = Self { folder, setup, s3, endpoint, redis_port, redis: None, others: vec![], services };
-        cluster.start_redis();
+        let mut cluster = Self { folder, setup, s3, endpoint, redis, others: vec![], services };
         for name in SERVICES {
-            for _ in 0..cluster.setup.replicas.max(1) {
-                let replica = cluster.spawn_service(name, free_ports::<2>());
+            for replica in 0..cluster.setup.replicas.max(1) {
+                let replica = cluster.spawn_service(name, replica, free_ports::<2>(), None);
                 cluster.services.entry(name).or_default().push(replica);
             }
         }
@@ -98,44 +130,40 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(self.log(name)).stderr(self.log(name)).spawn().unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Starts Redis, empty.
-    pub fn start_redis(&mut self) {
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(self.redis_port.to_string());
-        let process = self.spawn("redis", &mut command);
-        self.redis = Some(process);
-        let port = self.redis_port;
-        wait("Redis", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    }
-
     /// Another replica of a service, on a port of its own; gives its address.
     pub fn start_replica(&mut self, name: &'static str) -> String {
-        let replica = self.spawn_service(name, free_ports::<2>());
+        let replica = self.spawn_service(name, 0, free_ports::<2>(), None);
         let url = self.url(&[&replica]);
         self.others.push(replica);
         url
     }
 
-    fn spawn_service(&self, name: &'static str, ports: [u16; 2]) -> Replica {
-        let replica = self.launch(name, ports);
+    fn spawn_service(&self, name: &'static str, number: usize, ports: [u16; 2], clock: Option<&str>) -> Replica {
+        let replica = self.launch(name, number, ports, clock);
         wait(name, || http_ok(replica.admin, "/readyz"));
         replica
     }
 
-    /// Starts a service without waiting for it.
-    fn launch(&self, name: &'static str, [port, admin]: [u16; 2]) -> Replica {
-        let mut command = Command::new(program(name));
+    /// Starts a service without waiting for it. `clock` is what its clock is wrong by, as libfaketime reads it: `+300`.
+    fn launch(&self, name: &'static str, number: usize, [port, admin]: [u16; 2], clock: Option<&str>) -> Replica {
+        let mut command = Command::new(self.setup.previous.as_ref().filter(|_| number == 0).cloned().unwrap_or_else(|| program(name)));
+        // Of another version there is one program, which is what its name says.
+        command.arg0(name);
+        let endpoint = self.setup.second_endpoint.as_ref().filter(|_| number == 1).unwrap_or(&self.endpoint);
         command
             .env("SF_SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SF_SERVER__ADMIN", format!("127.0.0.1:{admin}"))
             .env("SF_SERVER__REFLECTION", "true")
             .env("SF_LAKE__ROOT", "s3://signaux/root")
-            .env("SF_LAKE__S3__ENDPOINT", &self.endpoint)
+            .env("SF_LAKE__S3__ENDPOINT", endpoint)
             .env("SF_LAKE__S3__ACCESS_KEY_ID", "test")
             .env("SF_LAKE__S3__SECRET_ACCESS_KEY", "testtest")
             .env("SF_LAKE__S3__ALLOW_HTTP", "true");
+        if let Some(clock) = clock {
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME", clock).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         if matches!(name, "feature-store" | "scoring") {
-            command.env("SF_ONLINE__REDIS_URL", format!("redis://127.0.0.1:{}", self.redis_port));
+            command.env("SF_ONLINE__REDIS_URL", self.redis.url());
         }
         if name == "scoring" {
             command.env("SF_SERVICE__FOLLOW_MILLISECONDS", "50");
@@ -197,12 +225,9 @@ impl Cluster {
         sf.json(&arguments)
     }
 
-    /// Stops Redis.
-    pub fn stop_redis(&mut self) {
-        if let Some(mut redis) = self.redis.take() {
-            redis.kill().unwrap();
-            redis.wait().unwrap();
-        }
+    /// The servers of Redis.
+    pub fn redis(&mut self) -> &mut [Redis] {
+        self.redis.servers()
     }
 
     /// Stops S3 for good.
@@ -215,12 +240,40 @@ impl Cluster {
         self.restart(name, 0, "KILL");
     }
 
+    /// How often a replica took over the job of another, as their logs say.
+    pub fn jobs_taken_over(&self) -> usize {
+        let read = |name: &str| std::fs::read_to_string(self.folder.join(format!("{name}.log"))).unwrap();
+        let logs = SERVICES.map(read);
+        assert!(logs.iter().all(|log| log.contains("listening")), "the logs say nothing");
+        logs.iter().map(|log| log.matches("taking over an abandoned operation").count()).sum()
+    }
+
+    /// Restarts the first replica of each service, one after the other, by this version of the program or by that of `previous`.
+    pub fn change_version(&mut self, previous: Option<PathBuf>) {
+        self.setup.previous = previous;
+        for service in SERVICES {
+            self.restart(service, 0, "TERM");
+        }
+    }
+
+    /// Restarts a replica of each service with a clock that is wrong by so much (`+300`, seconds), or right again.
+    pub fn set_clock(&mut self, replica: usize, clock: Option<&str>) {
+        for service in SERVICES {
+            self.restart_at(service, replica, "TERM", clock);
+        }
+    }
+
     /// Sends a signal to a replica of a service, waits for its end, and starts it again on the same ports.
     pub fn restart(&mut self, name: &'static str, replica: usize, signal: &str) {
+        self.restart_at(name, replica, signal, None);
+    }
+
+    fn restart_at(&mut self, name: &'static str, replica: usize, signal: &str, clock: Option<&str>) {
         let mut stopped = self.services.get_mut(name).unwrap().remove(replica);
         send(&stopped.process, signal);
-        stopped.process.wait().unwrap();
-        let started = self.spawn_service(name, [stopped.port, stopped.admin]);
+        let ended = stopped.process.wait().unwrap();
+        assert!(signal != "TERM" || ended.success(), "{name} did not drain: {ended}");
+        let started = self.spawn_service(name, replica, [stopped.port, stopped.admin], clock);
         self.services.get_mut(name).unwrap().insert(replica, started);
     }
 
@@ -233,7 +286,7 @@ impl Cluster {
             let mut stopped = self.services.get_mut(service).unwrap().remove(replica);
             let ended = stopped.process.wait().unwrap();
             assert!(ended.success(), "{service} did not drain: {ended}");
-            let started = self.launch(service, [stopped.port, stopped.admin]);
+            let started = self.launch(service, replica, [stopped.port, stopped.admin], None);
             self.services.get_mut(service).unwrap().insert(replica, started);
         }
         for service in SERVICES {
@@ -245,11 +298,6 @@ impl Cluster {
     /// Sends a signal to a replica of a service.
     pub fn signal(&self, name: &str, replica: usize, signal: &str) {
         send(&self.services[name][replica].process, signal);
-    }
-
-    /// Sends a signal to Redis.
-    pub fn signal_redis(&self, signal: &str) {
-        send(self.redis.as_ref().unwrap(), signal);
     }
 
     /// The object store, while it runs.
@@ -273,11 +321,18 @@ fn send(process: &Child, signal: &str) {
 impl Drop for Cluster {
     fn drop(&mut self) {
         let replicas = self.services.values_mut().flatten().chain(&mut self.others).map(|replica| &mut replica.process);
-        for process in replicas.chain(&mut self.redis) {
+        for process in replicas {
             let _ = process.kill();
             let _ = process.wait();
         }
     }
+}
+
+/// The library that shows a program another time (Debian's package `faketime`).
+fn faketime() -> PathBuf {
+    let found = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    let mut candidates = found.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    candidates.find(|path| path.exists()).expect("libfaketime is installed: run `make setup`")
 }
 
 fn wait(what: &str, mut ready: impl FnMut() -> bool) {

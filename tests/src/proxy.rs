@@ -1,4 +1,5 @@
-//! A bad network before a server: a proxy that answers 500, resets connections in the middle, or keeps silent, as its seed says.
+//! A bad network before a server: a proxy that answers 500, resets connections in the middle, or keeps silent, as its seed says; or one
+//! that lets nothing through any more, and says nothing, as a partition does.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,6 +16,7 @@ pub struct Proxy {
     pub port: u16,
     bad: Arc<AtomicBool>,
     faults: Arc<AtomicU64>,
+    parted: Arc<AtomicBool>,
 }
 
 /// What happens to a connection.
@@ -37,7 +39,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (bad, faults) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (behaves, counted) = (bad.clone(), faults.clone());
+        let parted = Arc::new(AtomicBool::new(false));
+        let (behaves, counted, wall) = (bad.clone(), faults.clone(), parted.clone());
         thread::spawn(move || {
             let mut random = Random(seed);
             for client in listener.incoming().flatten() {
@@ -47,10 +50,16 @@ impl Proxy {
                 } else {
                     Fate::Cut(u64::MAX)
                 };
-                thread::spawn(move || drop(serve(client, to, fate)));
+                let wall = wall.clone();
+                thread::spawn(move || drop(serve(client, to, fate, &wall)));
             }
         });
-        Self { port, bad, faults }
+        Self { port, bad, faults, parted }
+    }
+
+    /// Lets nothing through, of connections old and new, or everything again: what was sent meanwhile is late, not lost.
+    pub fn part(&self, parted: bool) {
+        self.parted.store(parted, Ordering::Relaxed);
     }
 
     /// Makes new connections go wrong, or no longer.
@@ -74,7 +83,8 @@ fn fate(random: u64) -> Fate {
     }
 }
 
-fn serve(mut client: TcpStream, to: u16, fate: Fate) -> io::Result<()> {
+fn serve(mut client: TcpStream, to: u16, fate: Fate, wall: &Arc<AtomicBool>) -> io::Result<()> {
+    wait_at(wall);
     let limit = match fate {
         Fate::Refused => {
             let mut request = [0; 1024];
@@ -92,19 +102,27 @@ fn serve(mut client: TcpStream, to: u16, fate: Fate) -> io::Result<()> {
     let server = TcpStream::connect(("127.0.0.1", to))?;
     let passed = Arc::new(AtomicU64::new(0));
     let back = {
-        let (from, into, passed) = (server.try_clone()?, client.try_clone()?, passed.clone());
-        thread::spawn(move || pass(from, into, &passed, limit))
+        let (from, into, passed, wall) = (server.try_clone()?, client.try_clone()?, passed.clone(), wall.clone());
+        thread::spawn(move || pass(from, into, &passed, limit, &wall))
     };
-    pass(client, server, &passed, limit);
+    pass(client, server, &passed, limit, wall);
     let _ = back.join();
     Ok(())
 }
 
+/// Waits until there is no partition.
+fn wait_at(wall: &AtomicBool) {
+    while wall.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Passes bytes on until one side ends, or the limit of the connection.
-fn pass(mut from: TcpStream, mut into: TcpStream, passed: &AtomicU64, limit: u64) {
+fn pass(mut from: TcpStream, mut into: TcpStream, passed: &AtomicU64, limit: u64, wall: &AtomicBool) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
+        wait_at(wall);
         let sum = passed.fetch_add(read as u64, Ordering::Relaxed) + read as u64;
         if read == 0 || sum > limit || into.write_all(&buffer[..read]).is_err() {
             let _ = (from.shutdown(Shutdown::Both), into.shutdown(Shutdown::Both));

@@ -6,24 +6,31 @@ use std::process::{Child, Command, Output, Stdio};
 /// `sf` with its global arguments: a data folder, or the addresses of running services.
 #[derive(Debug, Clone)]
 pub struct Sf {
+    program: PathBuf,
     global: Vec<String>,
     env: Vec<(String, String)>,
 }
 
 impl Sf {
     /// As its environment says.
-    pub const fn configured() -> Self {
-        Self { global: vec![], env: vec![] }
+    pub fn configured() -> Self {
+        Self { program: crate::program("sf"), global: vec![], env: vec![] }
     }
 
     /// Embedded, with state under `data`.
     pub fn embedded(data: &Path) -> Self {
-        Self { global: vec!["--data".into(), data.display().to_string()], env: vec![] }
+        Self { global: vec!["--data".into(), data.display().to_string()], ..Self::configured() }
     }
 
     /// Against running services; `servers` is the value of `--server`.
     pub fn remote(servers: &str) -> Self {
-        Self { global: vec!["--server".into(), servers.into()], env: vec![] }
+        Self { global: vec!["--server".into(), servers.into()], ..Self::configured() }
+    }
+
+    /// The same by another program, for example another version of it.
+    #[must_use]
+    pub fn by(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     /// The same with a variable of the environment.
@@ -34,7 +41,7 @@ impl Sf {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(crate::program("sf"));
+        let mut command = Command::new(&self.program);
         command.args(&self.global).args(arguments).envs(self.env.iter().cloned()).stdin(Stdio::null());
         command
     }

@@ -15,6 +15,8 @@ mod published;
 mod redis_link;
 mod redis_store;
 pub mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use async_trait::async_trait;
 use bytes::Bytes;

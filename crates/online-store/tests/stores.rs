@@ -1,8 +1,6 @@
 //! The conformance suite on each implementation, publications under load, and what happens when Redis goes away.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod servers;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,8 +10,8 @@ use bytes::Bytes;
 use domain::Siren;
 use futures::{StreamExt, stream};
 use lake::{Lake, LakeOptions};
+use online_store::testing::{Redis, RedisCluster};
 use online_store::{Embedded, Online, OnlineStore, Published, RedisStore, Role, VectorBlob, conformance, snapshot};
-use servers::{Cluster, Redis};
 use tempfile::TempDir;
 
 fn skip() -> bool {
@@ -63,7 +61,8 @@ async fn a_redis_cluster_conforms() {
     if skip() {
         return;
     }
-    let cluster = Cluster::start();
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = RedisCluster::start(folder.path());
     conformance::suite(&RedisStore::connect(&cluster.url()).unwrap()).await;
 }
 

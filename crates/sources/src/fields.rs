@@ -24,7 +24,15 @@ pub struct Fields<'a> {
     layout: &'a Layout,
     record: &'a Records<'a>,
     warnings: &'a mut Vec<Warning>,
+    last: &'a mut LastSiret,
     links: Option<&'a AccountLinks>,
+}
+
+/// The SIRET that was read last, as it was written: lines of an establishment follow each other.
+#[derive(Default)]
+pub(crate) struct LastSiret {
+    text: [u8; 14],
+    siret: Option<Siret>,
 }
 
 type Read<T> = Result<T, Issue>;
@@ -34,9 +42,10 @@ impl<'a> Fields<'a> {
         layout: &'a Layout,
         record: &'a Records<'a>,
         warnings: &'a mut Vec<Warning>,
+        last: &'a mut LastSiret,
         links: Option<&'a AccountLinks>,
     ) -> Self {
-        Self { layout, record, warnings, links }
+        Self { layout, record, warnings, last, links }
     }
 
     /// Whether the file has a column.
@@ -121,8 +130,18 @@ impl<'a> Fields<'a> {
     /// A SIRET, in files where junk is not expected.
     #[inline]
     pub fn strict_siret(&mut self, column: usize) -> Read<Siret> {
-        let Ok(siret) = Siret::parse(self.bytes(column)) else { return self.reject(column, Reason::InvalidSiret) };
-        self.check(siret.siren());
+        let bytes = self.bytes(column);
+        if let Some(siret) = self.last.siret
+            && bytes == self.last.text
+        {
+            return Ok(siret);
+        }
+        let Ok(siret) = Siret::parse(bytes) else { return self.reject(column, Reason::InvalidSiret) };
+        if !siret.siren().has_valid_key() {
+            self.warn(Warning::WrongKey);
+        } else if let Ok(text) = bytes.try_into() {
+            *self.last = LastSiret { text, siret: Some(siret) };
+        }
         Ok(siret)
     }
 

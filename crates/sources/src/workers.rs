@@ -14,7 +14,7 @@ use memchr::memchr;
 
 use crate::blocks::{Blocks, Spent};
 use crate::error::{FileError, ParseError};
-use crate::fields::{Fields, Issue, decode};
+use crate::fields::{Fields, Issue, LastSiret, decode};
 use crate::files::RowParser;
 use crate::layout::Layout;
 use crate::links::AccountLinks;
@@ -24,6 +24,8 @@ use crate::report::{ParseReport, Reason, Rejection, Warning};
 
 /// Characters kept of a rejected value.
 const VALUE: usize = 200;
+/// Rows that a record may add when as many as wanted are nearly there: more make the memory grow.
+const MORE: usize = 64;
 /// Digests handed over together.
 const DIGESTS: usize = 16 * 1024;
 /// Seed of the digests.
@@ -129,14 +131,16 @@ struct Worker<'t, P: RowParser, S> {
     kept: &'t AtomicUsize,
     rows: Vec<P::Row>,
     warnings: Vec<Warning>,
+    last: LastSiret,
     digests: Vec<u64>,
     report: ParseReport,
 }
 
 impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
     fn new(task: &'t Task<'t>, parser: P, sink: &'t mut S, kept: &'t AtomicUsize) -> Self {
-        let (rows, warnings, digests) = (Vec::new(), Vec::new(), Vec::with_capacity(DIGESTS));
-        Self { task, parser, sink, kept, rows, warnings, digests, report: ParseReport::default() }
+        // Rows are moved when their memory grows, and are many: all of it is asked for at once, and costs nothing until it is used.
+        let (rows, warnings, digests) = (Vec::with_capacity(sink.wanted() + MORE), Vec::new(), Vec::with_capacity(DIGESTS));
+        Self { task, parser, sink, kept, rows, warnings, last: LastSiret::default(), digests, report: ParseReport::default() }
     }
 
     /// Parses blocks until there are no more.
@@ -215,7 +219,7 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
             return Err(Issue::Reject(usize::MAX, Reason::WrongFieldCount));
         }
         let before = self.rows.len();
-        let mut fields = Fields::new(self.task.layout, records, &mut self.warnings, self.task.links);
+        let mut fields = Fields::new(self.task.layout, records, &mut self.warnings, &mut self.last, self.task.links);
         if let Err(issue) = self.parser.row(&mut fields, &mut self.rows) {
             self.rows.truncate(before);
             self.warnings.clear();

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trees::metrics::{Bins, Bootstrap, Interval, LeadTime, Ranked, ReliabilityBin, Scored, Sighting, bootstrap_by_group, lead_time};
+use trees::metrics::{
+    Bins, Bootstrap, Interval, LeadTime, Ranked, ReliabilityBin, Scored, Sighting, bootstrap_by_group, difference_by_group, lead_time,
+};
 
 use crate::error::TrainingError;
 use crate::learn::Thresholds;
@@ -138,6 +140,18 @@ pub fn figures(rows: &[Observed], scored: &[Scored], thresholds: &Thresholds, bo
     let entities: Vec<u32> = rows.iter().map(|row| row.entity).collect();
     let found = bootstrap_by_group(scored, &entities, bootstrap, |ranked| values(ranked, thresholds))?;
     Ok(Figure::ALL.into_iter().zip(found).filter_map(|(figure, interval)| Some((figure, interval?))).collect())
+}
+
+/// How much higher the average precision of some probabilities is than that of others, on the same companies drawn.
+pub fn lead_in_precision(
+    rows: &[Observed],
+    first: &[f64],
+    other: &[f64],
+    bootstrap: &Bootstrap,
+) -> Result<Option<Interval>, TrainingError> {
+    let entities: Vec<u32> = rows.iter().map(|row| row.entity).collect();
+    let (first, other) = (scored(rows, first), scored(rows, other));
+    Ok(difference_by_group([&first, &other], &entities, bootstrap, Ranked::average_precision)?)
 }
 
 /// The figures in the order of [`Figure::ALL`].

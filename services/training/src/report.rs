@@ -113,6 +113,10 @@ pub struct Evaluated {
     pub thresholds: Thresholds,
     /// Measured on test.
     pub worth: Worth,
+    /// How much higher the average precision of the first model is, both measured on the same companies drawn; none for the
+    /// first itself.
+    #[serde(default)]
+    pub first_leads_by: Option<Interval>,
 }
 
 /// How probabilities were calibrated.
@@ -203,7 +207,7 @@ pub fn notes(sections: &[Section]) -> Vec<String> {
     notes
 }
 
-/// Whether the first model is better than the others in average precision, beyond the intervals or not.
+/// Whether the first model is better than the others in average precision, as far as the rows can tell.
 fn ranking(section: &Section) -> Option<String> {
     let precision = |model: &Evaluated| model.worth.figures.get(&Figure::AveragePrecision).copied();
     let (first, others) = section.models.split_first()?;
@@ -212,16 +216,21 @@ fn ranking(section: &Section) -> Option<String> {
         .iter()
         .filter_map(|other| {
             let theirs = precision(other)?;
-            let verdict = if mine.low > theirs.high {
-                "better beyond the intervals"
-            } else if mine.value > theirs.value {
-                "better, within the intervals"
-            } else {
-                "not better"
+            let Some(lead) = other.first_leads_by else {
+                return Some(format!("{} ({:.3}): not comparable", other.kind.name(), theirs.value));
             };
-            Some(format!("{} ({:.3}): {verdict}", other.kind.name(), theirs.value))
+            let verdict = if lead.low > 0.0 {
+                "better"
+            } else if lead.high < 0.0 {
+                "worse"
+            } else {
+                "these rows cannot tell them apart"
+            };
+            let (name, theirs) = (other.kind.name(), theirs.value);
+            Some(format!("{name} ({theirs:.3}): {verdict}, {:+.3} [{:+.3}, {:+.3}]", lead.value, lead.low, lead.high))
         })
         .collect();
     let name = first.kind.name();
-    (!rest.is_empty()).then(|| format!("Average precision of {name}, {:.3}, against {}.", mine.value, rest.join("; ")))
+    let how = "differences with 95 % intervals on the same companies drawn";
+    (!rest.is_empty()).then(|| format!("Average precision of {name}, {:.3}, against {} ({how}).", mine.value, rest.join("; ")))
 }

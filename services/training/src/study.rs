@@ -153,7 +153,9 @@ pub fn run(source: &dyn Source, plan: &Plan<'_>, progress: &mut Progress<'_>) ->
         let thresholds = learn::thresholds(&labels, &validated)?;
         let tested = probabilities(&test.raw[at]);
         let worth = evaluate::worth(&test.rows, &tested, &thresholds, &plan.bootstrap)?;
-        models.push(Evaluated { kind: model.kind, calibration: Calibrated::from(&choice), thresholds, worth });
+        let first = chosen.as_ref().map(|(_, _, first, _): &(_, _, Vec<f64>, _)| first);
+        let lead = first.map(|first| evaluate::lead_in_precision(&test.rows, first, &tested, &plan.bootstrap)).transpose()?.flatten();
+        models.push(Evaluated { kind: model.kind, calibration: Calibrated::from(&choice), thresholds, worth, first_leads_by: lead });
         if chosen.is_none() {
             let capacity = capacity::thresholds(&validation.rows, &validated, plan.capacity);
             chosen = Some((choice.calibration, thresholds, tested, capacity));

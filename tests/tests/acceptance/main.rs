@@ -1,6 +1,7 @@
 //! What users rely on, checked by running the programs. One binary; modules by subject.
 //!
-//! Modules under `e2e` start real servers and are run by `make e2e`; the others need nothing and are part of `make test`.
+//! Modules under `e2e` start real servers and are run by `make e2e`; the others need nothing and are part of `make test`, but for `soak` and `upgrade`, which
+//! have targets of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod access;
@@ -15,4 +16,5 @@ mod learning;
 mod perimeter;
 mod soak;
 mod third_party;
+mod upgrade;
 mod world_a;

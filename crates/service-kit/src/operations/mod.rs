@@ -1,15 +1,16 @@
 //! Long-running operations: jobs that outlive the process that started them.
 //!
-//! The state of a job is a document changed by compare-and-swap. Its owner renews a lease while it works; once the lease
-//! of a dead owner has expired, any replica that knows the kind of job takes it over and runs it again from the start:
-//! jobs are idempotent. Asking for a job that is running gives the running one; asking for another in the place of an
+//! The state of a job is a document changed by compare-and-swap. Its owner renews a lease while it works; once a dead owner
+//! has been silent for that long (`leases`), any replica that knows the kind of job takes it over and runs it again from the
+//! start: jobs are idempotent. Asking for a job that is running gives the running one; asking for another in the place of an
 //! abandoned one replaces it.
 
+mod leases;
 mod observed;
 mod record;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use self::leases::{Leases, Owner};
 use self::observed::Observed;
 pub use record::{Progress, Record, State};
 pub use server::OperationsService;
@@ -73,6 +75,9 @@ struct Inner {
     lake: Lake,
     owner: String,
     lease: Duration,
+    leases: Leases,
+    /// Names and runs of the operations that this process works on.
+    held: Mutex<BTreeSet<(String, u32)>>,
     handlers: Mutex<BTreeMap<&'static str, (Kind, Handler)>>,
     /// Told whenever a job of this process has ended.
     ended: Notify,
@@ -83,7 +88,8 @@ impl Jobs {
     pub fn new(lake: Lake, config: &JobsConfig) -> Self {
         let owner = format!("{}-{}", std::process::id(), Uuid::now_v7().simple());
         let lease = Duration::from_secs(config.lease_seconds.max(1));
-        Self { inner: Arc::new(Inner { lake, owner, lease, handlers: Mutex::default(), ended: Notify::new() }) }
+        let (leases, handlers, ended) = (Leases::new(lease, Instant::now()), Mutex::default(), Notify::new());
+        Self { inner: Arc::new(Inner { lake, owner, lease, leases, held: Mutex::default(), handlers, ended }) }
     }
 
     /// Declares a kind of job and what runs it. The handler must be idempotent: it may run again after a crash.
@@ -123,13 +129,20 @@ impl Jobs {
         let name = format!("operations/{}/{}-{id}", kind.service, kind.name);
         loop {
             let stored = self.read(&name).await?;
-            let alive = |record: &Record| record.state == State::Running && !record.is_abandoned(now());
-            if let Some((record, _)) = stored.as_ref().filter(|(record, _)| alive(record)) {
-                if record.request != request {
-                    return Err(busy(&name));
+            if let Some((record, _)) = stored.as_ref().filter(|(record, _)| record.state == State::Running) {
+                let owner = self.owner_of(record);
+                if owner != Owner::Gone && record.request == request {
+                    self.attend(name);
+                    return Ok(record.operation(kind.response));
                 }
-                self.attend(name);
-                return Ok(record.operation(kind.response));
+                match owner {
+                    Owner::Working => return Err(busy(&name)),
+                    Owner::Unknown => {
+                        sleep(ELSEWHERE).await;
+                        continue;
+                    }
+                    Owner::Gone => {}
+                }
             }
             let record = Record {
                 name: name.clone(),
@@ -184,11 +197,11 @@ impl Jobs {
         });
     }
 
-    /// Claims an operation if it is abandoned; says whether it has ended or is this process's own.
+    /// Claims an operation if it is abandoned; says whether it has ended or is in hand here.
     async fn attended(&self, name: &str) -> Result<bool, LakeError> {
         self.claim(name).await?;
         let stored = self.read(name).await?;
-        Ok(stored.is_none_or(|(record, _)| record.state != State::Running || record.owner == self.inner.owner))
+        Ok(stored.is_none_or(|(record, _)| record.state != State::Running || self.inner.holds(&record)))
     }
 
     /// The operation of this name.
@@ -241,6 +254,11 @@ impl Jobs {
         now() + self.inner.lease.as_millis() as i64
     }
 
+    /// What is known of the owner of an operation.
+    fn owner_of(&self, record: &Record) -> Owner {
+        if self.inner.holds(record) { Owner::Working } else { self.inner.leases.owner(record, Instant::now(), now()) }
+    }
+
     async fn read(&self, name: &str) -> Result<Option<(Record, Version)>, LakeError> {
         if !name.starts_with("operations/") || name.contains("..") {
             return Ok(None);
@@ -254,7 +272,7 @@ impl Jobs {
 
     /// Operations of the services that have a handler here.
     async fn records(&self) -> Result<Vec<Record>, LakeError> {
-        let services: std::collections::BTreeSet<&str> = {
+        let services: BTreeSet<&str> = {
             let handlers = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner);
             handlers.values().map(|(kind, _)| kind.service).collect()
         };
@@ -268,7 +286,8 @@ impl Jobs {
     }
 
     async fn take_over(&self) -> Result<(), LakeError> {
-        for abandoned in self.records().await?.into_iter().filter(|record| record.is_abandoned(now())) {
+        let gone = |record: &Record| self.owner_of(record) == Owner::Gone && record.state == State::Running;
+        for abandoned in self.records().await?.into_iter().filter(gone) {
             self.claim(&abandoned.name).await?;
         }
         Ok(())
@@ -278,7 +297,7 @@ impl Jobs {
     async fn claim(&self, name: &str) -> Result<(), LakeError> {
         let Some((mut record, version)) = self.read(name).await? else { return Ok(()) };
         let known = self.inner.handlers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(record.kind.as_str());
-        if !known || !record.is_abandoned(now()) {
+        if !known || record.state != State::Running || self.owner_of(&record) != Owner::Gone {
             return Ok(());
         }
         tracing::info!(operation = record.name, from = record.owner, "taking over an abandoned operation");
@@ -308,7 +327,9 @@ impl Jobs {
         let jobs = self.clone();
         // Here, and not in the task: it belongs to the request that asked for it.
         let observed = Observed::begin(&record);
+        let holding = Holding::begin(self.inner.clone(), &record);
         tokio::spawn(async move {
+            let _holding = holding;
             let progress = JobProgress::default();
             let request = hex::decode(&record.request).unwrap_or_default();
             let mut job = tokio::spawn(handler(request, progress.clone()).instrument(observed.span.clone()));
@@ -374,6 +395,35 @@ impl Jobs {
                 }
             }
         }
+    }
+}
+
+impl Inner {
+    /// Whether this process works on the operation. Its name in the record is not enough: a write whose answer was lost may have put it
+    /// there without anybody at work.
+    fn holds(&self, record: &Record) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        record.owner == self.owner && held.contains(&(record.name.clone(), record.run))
+    }
+}
+
+/// An operation is in hand as long as this lives.
+struct Holding {
+    inner: Arc<Inner>,
+    what: (String, u32),
+}
+
+impl Holding {
+    fn begin(inner: Arc<Inner>, record: &Record) -> Self {
+        let what = (record.name.clone(), record.run);
+        inner.held.lock().unwrap_or_else(PoisonError::into_inner).insert(what.clone());
+        Self { inner, what }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.what);
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Record {
     pub state: State,
     /// Process that works on it.
     pub owner: String,
-    /// Milliseconds since 1970 after which another process may take it over.
+    /// Milliseconds since 1970 until which its owner, by its own clock, means to keep it: another value at each renewal.
     pub lease_until: i64,
     /// Somebody asked to stop it.
     pub cancelled: bool,
@@ -60,11 +60,6 @@ pub struct Progress {
 }
 
 impl Record {
-    /// Whether its owner has been silent for too long.
-    pub fn is_abandoned(&self, now: i64) -> bool {
-        self.state == State::Running && self.lease_until < now
-    }
-
     /// The error of a failed operation.
     pub fn failure(&self) -> Option<api::google::rpc::Status> {
         (self.state == State::Failed).then(|| {

@@ -143,11 +143,10 @@ async fn started(lake: &Lake) -> (Jobs, String) {
     (jobs, name)
 }
 
-/// Ends the lease of an operation, and the ownership with it: what its owner would leave by dying.
+/// Takes the ownership of an operation from its owner, which then leaves it alone: what it would leave by dying.
 async fn abandon(jobs: &Jobs, name: &str) {
     let (mut record, version) = jobs.read(name).await.unwrap().unwrap();
     record.owner = "nobody".to_owned();
-    record.lease_until = now() - 1;
     jobs.write(Some(&version), &record).await.unwrap();
 }
 
@@ -158,4 +157,20 @@ async fn a_cancelled_job_stops() {
     let name = jobs.start(ECHO, &chunk("a")).await.unwrap().name;
     jobs.cancel(&name).await.unwrap();
     assert!(matches!(ended(&jobs, &name).await.result, Some(api::google::longrunning::operation::Result::Error(_))));
+}
+
+#[tokio::test]
+async fn a_record_of_ours_that_nobody_works_on_is_taken_up() {
+    let (_folder, lake) = lake();
+    let runs = Arc::default();
+    let jobs = process(&lake, 0, &runs);
+    let name = jobs.start_alone(ECHO, "2511", &chunk("a")).await.unwrap().name;
+    ended(&jobs, &name).await;
+    // A write whose answer was lost: the record says that we are at work.
+    let (mut record, version) = jobs.read(&name).await.unwrap().unwrap();
+    (record.state, record.run, record.lease_until) = (State::Running, 2, now() + 60_000);
+    jobs.write(Some(&version), &record).await.unwrap();
+    jobs.watch();
+    ended(&jobs, &name).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
 }

@@ -112,5 +112,19 @@ fn identities(certificate: &CertificateDer<'_>) -> Vec<String> {
 
 /// When a certificate ends, seconds since 1970.
 fn ends(certificate: &CertificateDer<'_>) -> Option<i64> {
-    X509Certificate::from_der(certificate).ok().map(|(_, parsed)| parsed.validity().not_after.timestamp())
+    validity(certificate).map(|(_, end)| end)
+}
+
+/// When a certificate begins and ends, seconds since 1970.
+fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some((parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp()))
+}
+
+/// When the first certificate of a PEM file begins and ends, in seconds since 1970.
+pub fn validity_of(path: &Path) -> Result<(i64, i64), ServiceError> {
+    let named = path.display().to_string();
+    let pem = std::fs::read(path).map_err(|error| refused(&named, &error))?;
+    let found = certificates(path, &pem)?;
+    found.first().and_then(validity).ok_or_else(|| refused(&named, &"its first certificate cannot be read"))
 }

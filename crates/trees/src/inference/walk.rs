@@ -4,7 +4,7 @@ use super::{Node, index32};
 use crate::error::Result;
 
 /// Trees that are walked together.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 16;
 
 /// Trees of about the same depth.
 #[derive(Debug, Clone)]
@@ -48,8 +48,13 @@ impl Walk {
         for group in &self.groups {
             let mut at = group.roots;
             for _ in 0..group.depth {
+                let before = at;
                 for lane in &mut at {
                     *lane = nodes[*lane as usize].next(slots);
+                }
+                // Leaves lead to themselves: all have arrived.
+                if at == before {
+                    break;
                 }
             }
             for (lane, tree) in at.iter().zip(&group.trees) {

@@ -10,7 +10,7 @@ mod probability;
 mod ranking;
 mod threshold;
 
-pub use bootstrap::{Bootstrap, Interval, bootstrap_by_group};
+pub use bootstrap::{Bootstrap, Interval, bootstrap_by_group, difference_by_group};
 pub use lead_time::{LeadBand, LeadTime, Sighting, lead_time};
 pub use probability::{Bins, ReliabilityBin};
 pub use ranking::{Ranked, Scored};

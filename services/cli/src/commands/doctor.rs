@@ -1,15 +1,18 @@
 //! `sf doctor`: is everything in place, and what to do if not.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use api::features::{GetFreshnessRequest, ListFeaturesRequest};
 use api::ingestion::ListBatchesRequest;
 use api::lists::GetListRequest;
 use api::training::GetModelRequest;
+use chrono::{DateTime, TimeDelta, Utc};
 use lake::LakeError;
 use online_store::{OnlineStore, RedisStore};
 use serde_json::json;
 use service_kit::error::{ErrorCode, ServiceError};
+use service_kit::tls::{ClientTlsConfig, validity_of};
 use tonic::Status;
 
 use super::Session;
@@ -41,9 +44,16 @@ type Check = (Verdict, &'static str, String);
 pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result<ExitCode, Failure> {
     let mut checks: Vec<Check> = Vec::new();
     if let Some(config) = config {
-        checks.push(storage(config).await);
+        let before = Utc::now();
+        let stored = storage(config).await;
+        let span = (stored.0 == Verdict::Ok).then(|| (before, Utc::now()));
+        checks.push(stored);
+        if let Some(span) = span {
+            checks.extend(clock(config, span).await);
+        }
         checks.extend(redis(config).await);
     }
+    checks.extend(certificates(config));
     let clients = &session.clients;
     checks.push(reply("ingestion", clients.ingestion().list_batches(ListBatchesRequest::default()).await, |batches| {
         format!("{} batches imported", batches.batches.len())
@@ -115,6 +125,59 @@ async fn storage(config: &Configuration) -> Check {
     }
 }
 
+/// Further from other clocks, tokens just issued are not valid yet; S3 refuses what is signed a quarter of an hour away.
+const CLOCKS_APART: TimeDelta = TimeDelta::seconds(30);
+
+/// Compares the clock of this machine with that of the storage, which wrote a document within this span.
+async fn clock(config: &Configuration, span: (DateTime<Utc>, DateTime<Utc>)) -> Option<Check> {
+    let written = connect::open_lake(config).ok()?.objects().describe("pointers").await.ok()?;
+    let written = written.into_iter().find(|found| found.path.ends_with("/doctor"))?.modified;
+    Some(clock_verdict(span, written))
+}
+
+fn clock_verdict((before, after): (DateTime<Utc>, DateTime<Utc>), written: DateTime<Utc>) -> Check {
+    let (apart, side) = if before - written > written - after { (before - written, "ahead of") } else { (written - after, "behind") };
+    if apart <= CLOCKS_APART {
+        return (Verdict::Ok, "clock", "that of the storage".to_owned());
+    }
+    let text =
+        format!("{} s {side} that of the storage: tokens, and later signed requests, are refused; set both by NTP", apart.num_seconds());
+    (Verdict::Warn, "clock", text)
+}
+
+/// How long the certificates are still good that this program would show.
+fn certificates(config: Option<&Configuration>) -> Vec<Check> {
+    let paths: Vec<PathBuf> = match config {
+        Some(config) => {
+            let server = config.server.tls.as_ref().map(|tls| tls.certificate.clone());
+            server.into_iter().chain(config.peers.tls.certificate.clone()).collect()
+        }
+        None => ClientTlsConfig::from_environment().certificate.into_iter().collect(),
+    };
+    paths.iter().map(|path| certificate(path, validity_of(path), Utc::now().timestamp())).collect()
+}
+
+/// A certificate in the last fifth of its time should have been issued anew: cert-manager does so after two thirds.
+fn certificate(path: &Path, validity: Result<(i64, i64), ServiceError>, now: i64) -> Check {
+    let (begin, end) = match validity {
+        Ok(validity) => validity,
+        Err(error) => return (Verdict::Fail, "certificate", error.to_string()),
+    };
+    let day = |time| {
+        DateTime::from_timestamp(time, 0).map_or_else(String::new, |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M UTC").to_string())
+    };
+    let named = path.display();
+    if now >= end {
+        (Verdict::Fail, "certificate", format!("{named} ended on {}: issue it anew; it is read again by itself", day(end)))
+    } else if now < begin {
+        (Verdict::Fail, "certificate", format!("{named} is good from {} only", day(begin)))
+    } else if end - now < (end - begin) / 5 {
+        (Verdict::Warn, "certificate", format!("{named} ends on {}: it should have been issued anew by now", day(end)))
+    } else {
+        (Verdict::Ok, "certificate", format!("{named}, until {}", day(end)))
+    }
+}
+
 async fn redis(config: &Configuration) -> Option<Check> {
     let url = config.online.redis_url.clone()?;
     let generation = async { RedisStore::connect(&url)?.generation().await };
@@ -123,4 +186,32 @@ async fn redis(config: &Configuration) -> Option<Check> {
         Ok(None) => (Verdict::Warn, "Redis", "answers, but holds no vectors: build features".to_owned()),
         Err(error) => (Verdict::Fail, "Redis", format!("{error}: vectors are served from the snapshot")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_half_a_minute() {
+        let before = DateTime::from_timestamp(1_764_000_000, 0).unwrap();
+        // The write took a minute.
+        let span = (before, before + TimeDelta::seconds(60));
+        let cases =
+            [(0, "OK", ""), (60, "OK", ""), (-30, "OK", ""), (90, "OK", ""), (-31, "WARN", "31 s ahead"), (460, "WARN", "400 s behind")];
+        for (seconds, verdict, says) in cases {
+            let (found, _, text) = clock_verdict(span, before + TimeDelta::seconds(seconds));
+            assert_eq!(found.name(), verdict, "{seconds}: {text}");
+            assert!(text.starts_with(says), "{seconds}: {text}");
+        }
+    }
+
+    #[test]
+    fn certificates_are_told_before_they_end() {
+        let at = |now| certificate(Path::new("a.pem"), Ok((1_000, 2_000)), now).0.name();
+        let cases = [(999, "FAIL"), (1_000, "OK"), (1_800, "OK"), (1_801, "WARN"), (1_999, "WARN"), (2_000, "FAIL")];
+        for (now, verdict) in cases {
+            assert_eq!(at(now), verdict, "{now}");
+        }
+    }
 }

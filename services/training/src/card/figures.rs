@@ -52,12 +52,17 @@ pub fn table(page: &mut String, sections: &[Section]) {
     for (_, name, _) in COLUMNS {
         let _ = write!(page, "<th>{name}</th>");
     }
-    page.push_str("</tr>");
+    page.push_str("<th>lead of the first model in average precision, same companies drawn</th></tr>");
     for section in sections {
-        for model in &section.models {
+        for (at, model) in section.models.iter().enumerate() {
             let _ = write!(page, "<tr><td>{}</td><td>{}</td>", escape(&section.title()), model.kind.name());
             for (figure, _, digits) in COLUMNS {
                 page.push_str(&cell(model.worth.figures.get(&figure), digits));
+            }
+            if at == 0 {
+                page.push_str("<td></td>");
+            } else {
+                page.push_str(&cell(model.first_leads_by.as_ref(), 3));
             }
             page.push_str("</tr>");
         }

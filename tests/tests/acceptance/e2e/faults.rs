@@ -15,13 +15,14 @@ use acceptance::proxy::Proxy;
 use acceptance::python;
 use acceptance::sf::Sf;
 use lake::testing::S3;
+use online_store::testing::Redis;
 use serde_json::Value;
 use tempfile::tempdir;
 
 use super::list;
 
 /// How long each harm lasts, unless it is a moment.
-const HARM: Duration = Duration::from_secs(5);
+const HARM: Duration = Duration::from_secs(4);
 /// How long after its end everything is as before, at most.
 const RECOVERY: f64 = 20.0;
 /// A second without any failure or stale answer is health.
@@ -106,7 +107,8 @@ fn now() -> f64 {
 /// What can be harmed.
 struct World {
     cluster: Cluster,
-    proxy: Proxy,
+    /// Before S3: for the first replica of each service, and for the second.
+    proxies: [Proxy; 2],
     faults: Vec<Fault>,
 }
 
@@ -119,7 +121,7 @@ impl World {
         end(self);
         self.faults.push(Fault { name, from, to: now() });
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(5) {
+        while start.elapsed() < HARM {
             let _ = month.is_done();
             sleep(Duration::from_millis(200));
         }
@@ -138,11 +140,17 @@ fn whatever_is_harmed_nothing_is_lost_and_answers_are_right_or_refused() {
     let s3 = S3::start(&folder.join("weed"));
     let port = s3.options.s3.endpoint.as_ref().unwrap().rsplit(':').next().unwrap().parse().unwrap();
     let proxy = Proxy::start(port, 11);
-    let endpoint = Some(format!("http://127.0.0.1:{}", proxy.port));
-    let setup = Setup { replicas: 2, endpoint, ..Setup::default() }.with("SF_JOBS__LEASE_SECONDS", "3");
-    let mut world = World { cluster: Cluster::with_storage(folder, s3, setup), proxy, faults: Vec::new() };
+    let other = Proxy::start(port, 12);
+    let [endpoint, second_endpoint] = [&proxy, &other].map(|proxy| Some(format!("http://127.0.0.1:{}", proxy.port)));
+    let setup = Setup { replicas: 2, endpoint, second_endpoint, redis_cluster: true, ..Setup::default() };
+    let setup = setup.with("SF_JOBS__LEASE_SECONDS", "3");
+    let mut world = World { cluster: Cluster::with_storage(folder, s3, setup), proxies: [proxy, other], faults: Vec::new() };
     let sf = Sf::remote(&world.cluster.servers());
+    // One replica of each has a clock far ahead of the leases of the others' jobs: it leaves them alone.
+    world.cluster.set_clock(1, Some("+420"));
     sf.ok(&["run", first.to_str().unwrap(), "--batch", "2511"]);
+    assert_eq!(world.cluster.jobs_taken_over(), 0, "a clock that is ahead takes jobs from who works on them");
+    world.cluster.set_clock(1, None);
     let shown = sf.json(&["lists", "show", "latest", "--limit", "20"]);
     let sirens: Vec<String> =
         shown["entries"].as_array().unwrap().iter().map(|entry| entry["siren"].as_str().unwrap().to_owned()).collect();
@@ -192,14 +200,48 @@ fn harms(world: &mut World, month: &mut Month) {
         |world| world.cluster.signal("scoring", 1, "STOP"),
         |world| world.cluster.signal("scoring", 1, "CONT"),
     );
-    world.harm("Redis is paused", month, |world| world.cluster.signal_redis("STOP"), |world| world.cluster.signal_redis("CONT"));
-    world.harm("Redis is killed, and comes back empty", month, |world| world.cluster.stop_redis(), |world| world.cluster.start_redis());
+    world.harm(
+        "one of three servers of Redis is paused",
+        month,
+        |world| world.cluster.redis()[0].signal("STOP"),
+        |world| world.cluster.redis()[0].signal("CONT"),
+    );
+    world.harm(
+        "one of three servers of Redis is killed, and comes back empty",
+        month,
+        |world| world.cluster.redis()[1].stop(),
+        |world| world.cluster.redis()[1].start_again(),
+    );
+    world.harm(
+        "all servers of Redis are killed, and come back empty",
+        month,
+        |world| world.cluster.redis().iter_mut().for_each(Redis::stop),
+        |world| world.cluster.redis().iter_mut().for_each(Redis::start_again),
+    );
     world.harm("S3 is paused", month, |world| world.cluster.storage().signal("STOP"), |world| world.cluster.storage().signal("CONT"));
     world.harm(
         "the network to S3 answers 500, cuts and loses connections",
         month,
-        |world| world.proxy.misbehave(true),
-        |world| world.proxy.misbehave(false),
+        |world| world.proxies.iter().for_each(|proxy| proxy.misbehave(true)),
+        |world| world.proxies.iter().for_each(|proxy| proxy.misbehave(false)),
+    );
+    world.harm(
+        "a partition: the second replica of each service is cut off from S3",
+        month,
+        |world| world.proxies[1].part(true),
+        |world| world.proxies[1].part(false),
+    );
+    world.harm(
+        "the clocks of one replica of each service are seven minutes ahead",
+        month,
+        |world| world.cluster.set_clock(1, Some("+420")),
+        |world| world.cluster.set_clock(1, None),
+    );
+    world.harm(
+        "the clocks of the other replicas are seven minutes behind",
+        month,
+        |world| world.cluster.set_clock(0, Some("-420")),
+        |world| world.cluster.set_clock(0, None),
     );
     world.harm(
         "both feature stores are paused",

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 /// The published list as CSV.
-fn list(sf: &Sf, folder: &Path, name: &str) -> Vec<u8> {
+pub fn list(sf: &Sf, folder: &Path, name: &str) -> Vec<u8> {
     let out = folder.join(name);
     sf.ok(&["lists", "export", "latest", "--out", out.to_str().unwrap()]);
     std::fs::read(out).unwrap()

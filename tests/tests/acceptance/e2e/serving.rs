@@ -78,7 +78,7 @@ fn changes_and_outages_under_load_fail_no_request_and_mix_no_answer() {
     // Redis is away, then S3 too: what is in memory is served, and says that it may be old.
     let asking = clients(&cluster, &world, 12);
     std::thread::sleep(Duration::from_secs(2));
-    cluster.stop_redis();
+    cluster.redis()[0].stop();
     std::thread::sleep(Duration::from_secs(3));
     cluster.stop_storage();
     let found = report(asking);
