@@ -50,5 +50,5 @@ fn a_hundred_restarts_under_load_fail_no_request() {
     }
     let output = ours.wait_with_output().unwrap();
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(found["errors"], json!(0), "{found}");
+    assert_eq!(found["errors"], json!(0), "{found} {}", String::from_utf8_lossy(&output.stderr));
 }
