@@ -14,6 +14,7 @@ pub mod operations;
 pub mod paging;
 pub mod peers;
 pub mod process;
+mod resend;
 pub mod server;
 pub mod tls;
 pub mod token;

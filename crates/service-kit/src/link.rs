@@ -1,5 +1,5 @@
 //! A channel as a client of ours uses it: each request carries the token of this program, the trace that it belongs to, and the
-//! time that is left to the request that it serves.
+//! time that is left to the request that it serves. What a closing connection did not take is sent by the next one.
 
 use std::task::{Context, Poll};
 
@@ -13,6 +13,7 @@ use tracing::{Instrument, Span, info_span};
 
 use crate::call;
 use crate::observe::{self, STATUS};
+use crate::resend;
 use crate::token::Token;
 
 /// A channel that carries a token, a trace and a deadline. Cheap to clone.
@@ -61,7 +62,10 @@ impl Service<Request<Body>> for Link {
         }
         let span = span(request.uri().path());
         call::pass_on(request.headers_mut(), &span);
-        let answer = self.channel.call(request);
+        // Of the two, the channel that was polled is the one that is ready.
+        let next = self.channel.clone();
+        let answer =
+            resend::send(std::mem::replace(&mut self.channel, next), request, |error, untouched| resend::never_began(error, untouched));
         Box::pin(
             async move {
                 let answer = answer.await;

@@ -28,8 +28,8 @@ impl Spent {
 }
 
 /// The blocks of a text.
-pub(crate) struct Blocks<R> {
-    input: R,
+pub(crate) struct Blocks<'i> {
+    input: Box<dyn Read + 'i>,
     dialect: Dialect,
     size: usize,
     /// The beginning of a record, read after the end of the last block.
@@ -40,8 +40,8 @@ pub(crate) struct Blocks<R> {
     lines: u64,
 }
 
-impl<R: Read> Blocks<R> {
-    pub(crate) fn new(input: R, dialect: Dialect, size: usize) -> Self {
+impl<'i> Blocks<'i> {
+    pub(crate) fn new(input: Box<dyn Read + 'i>, dialect: Dialect, size: usize) -> Self {
         Self { input, dialect, size, rest: Vec::new(), spent: Spent::default(), ended: false, lines: 0 }
     }
 
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn blocks(text: &[u8], size: usize, lazy_quotes: bool) -> Result<Vec<Vec<u8>>, FileError> {
-        let mut blocks = Blocks::new(text, Dialect { delimiter: b';', lazy_quotes }, size);
+        let mut blocks = Blocks::new(Box::new(text), Dialect { delimiter: b';', lazy_quotes }, size);
         let mut all = Vec::new();
         while let Some(block) = blocks.next()? {
             all.push(block);

@@ -1,16 +1,16 @@
 //! Runs the parser of a source over a file: on the calling thread, or cut into blocks that several threads parse.
 
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use domain::records::Record;
 
 use crate::blocks::{BLOCK, Blocks};
 use crate::error::{FileError, ParseError};
 use crate::fields::decode;
-use crate::files::RowParser;
+use crate::files::{Columns, RowParser};
 use crate::inflate::{gunzip, read_zip};
 use crate::json::{JsonText, is_json};
-use crate::layout::Layout;
+use crate::layout::{Dialect, Layout};
 use crate::links::AccountLinks;
 use crate::records::{Records, Shape};
 use crate::report::{ParseReport, Rejection};
@@ -70,17 +70,12 @@ pub const MOST_REJECTIONS: usize = 100_000;
 /// With one sink all is done on the calling thread; with several, each has a thread that parses its share of a large file,
 /// while this one reads and inflates. Memory: a few MiB a thread, and what the sinks hold.
 pub fn parse<P: RowParser, S: Sink<P::Row>>(
-    input: impl Read,
+    mut input: impl Read,
     file_name: &str,
     links: Option<&AccountLinks>,
     sinks: &mut [S],
 ) -> Result<Parsed, ParseError<S::Error>> {
-    let input = BufReader::with_capacity(BUFFER, input);
-    if ends(file_name, ".gz") {
-        content::<P, S>(BufReader::with_capacity(BUFFER, gunzip(input)), links, sinks)
-    } else {
-        content::<P, S>(input, links, sinks)
-    }
+    text::<P, S::Error>(delimited::<P>(&mut input, file_name).map_err(FileError::from)?, BLOCK, links, dynamic(sinks))
 }
 
 /// Whether a file of this name is an archive, which only [`parse_file`] reads: its directory stands at its end.
@@ -108,29 +103,39 @@ fn ends(file_name: &str, end: &str) -> bool {
     file_name.to_ascii_lowercase().ends_with(end)
 }
 
-fn content<P: RowParser, S: Sink<P::Row>>(
-    mut input: impl BufRead,
-    links: Option<&AccountLinks>,
-    sinks: &mut [S],
-) -> Result<Parsed, ParseError<S::Error>> {
-    let start = input.fill_buf().map_err(FileError::from)?;
-    if is_utf16(start) {
-        return text::<P, S>(Utf16Text::new(input), BLOCK, links, sinks);
+/// The sinks, whatever they are: a parser is compiled once for all.
+fn dynamic<R, S: Sink<R>>(sinks: &mut [S]) -> Vec<&mut dyn Sink<R, Error = S::Error>> {
+    sinks.iter_mut().map(|sink| sink as &mut dyn Sink<R, Error = S::Error>).collect()
+}
+
+/// The delimited text of a file, whatever it is written in.
+fn delimited<'i, P: RowParser>(input: &'i mut dyn Read, file_name: &str) -> io::Result<Box<dyn Read + 'i>> {
+    let input = BufReader::with_capacity(BUFFER, input);
+    if ends(file_name, ".gz") {
+        content(BufReader::with_capacity(BUFFER, gunzip(input)), P::COLUMNS, P::DIALECT)
+    } else {
+        content(input, P::COLUMNS, P::DIALECT)
     }
-    if is_json(start) {
-        let columns = P::COLUMNS.all().map(|column| column.name).collect();
-        return text::<P, S>(JsonText::new(input, columns, P::DIALECT.delimiter), BLOCK, links, sinks);
-    }
-    text::<P, S>(input, BLOCK, links, sinks)
+}
+
+fn content<'i>(mut input: impl BufRead + 'i, columns: Columns, dialect: Dialect) -> io::Result<Box<dyn Read + 'i>> {
+    let start = input.fill_buf()?;
+    Ok(if is_utf16(start) {
+        Box::new(Utf16Text::new(input))
+    } else if is_json(start) {
+        Box::new(JsonText::new(input, columns.all().map(|column| column.name).collect(), dialect.delimiter))
+    } else {
+        Box::new(input)
+    })
 }
 
 /// Parses delimited text, cut into blocks of about this size.
-fn text<P: RowParser, S: Sink<P::Row>>(
-    input: impl Read,
+fn text<P: RowParser, E: Send>(
+    input: Box<dyn Read + '_>,
     block: usize,
     links: Option<&AccountLinks>,
-    sinks: &mut [S],
-) -> Result<Parsed, ParseError<S::Error>> {
+    sinks: Vec<&mut dyn Sink<P::Row, Error = E>>,
+) -> Result<Parsed, ParseError<E>> {
     let mut blocks = Blocks::new(input, P::DIALECT, block);
     let first = blocks.next()?.ok_or(FileError::Empty)?;
     let mut records = Records::new(&first, P::DIALECT);
@@ -176,7 +181,7 @@ mod tests {
 
     fn read<P: RowParser>(body: &str, block: usize, threads: usize) -> (Vec<P::Row>, Parsed) {
         let mut sinks: Vec<Vec<P::Row>> = (0..threads).map(|_| Vec::new()).collect();
-        let parsed = text::<P, _>(body.as_bytes(), block, None, &mut sinks).unwrap();
+        let parsed = text::<P, _>(Box::new(body.as_bytes()), block, None, dynamic(&mut sinks)).unwrap();
         (sinks.concat(), parsed)
     }
 
@@ -221,7 +226,7 @@ mod tests {
     fn nul_bytes_are_refused() {
         let body = format!("{HEADER}73282932000074;732829320;26MAY2014;1;a\0b\n");
         assert_eq!(read::<ProcolParser>(&body, BLOCK, 1).1.report.rejected[&Reason::NulByte], 1);
-        let error = text::<ProcolParser, Vec<_>>(&b"Siret;\0\n"[..], BLOCK, None, &mut [Vec::new()]);
+        let error = parse::<ProcolParser, Vec<_>>(&b"Siret;\0\n"[..], "", None, &mut [Vec::new()]);
         assert!(matches!(error, Err(ParseError::File(FileError::Binary))));
     }
 }

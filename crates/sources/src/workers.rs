@@ -1,7 +1,6 @@
 //! The threads that parse a file: each takes blocks as they are cut, and keeps its own counts until the end.
 
 use std::hash::{BuildHasher, Hasher};
-use std::io::Read;
 use std::iter::repeat;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,17 +45,18 @@ struct Part {
 }
 
 /// Parses the first block, whose data begin after so many lines, then those that follow.
-pub(crate) fn run<P: RowParser, S: Sink<P::Row>>(
+pub(crate) fn run<P: RowParser, E: Send>(
     task: &Task<'_>,
     parser: P,
     first: &[u8],
     lines: u64,
-    blocks: &mut Blocks<impl Read>,
-    sinks: &mut [S],
-) -> Result<Parsed, ParseError<S::Error>> {
+    blocks: &mut Blocks<'_>,
+    sinks: Vec<&mut dyn Sink<P::Row, Error = E>>,
+) -> Result<Parsed, ParseError<E>> {
     let kept = AtomicUsize::new(0);
     let alone = sinks.len() < 2;
-    let (mine, others) = sinks.split_first_mut().ok_or(FileError::Empty)?;
+    let mut sinks = sinks.into_iter();
+    let mine = sinks.next().ok_or(FileError::Empty)?;
     let mut worker = Worker::new(task, parser, mine, &kept);
     let mut parts = vec![worker.block(0, first)?];
     while alone || !worker.parser.settled() {
@@ -73,7 +73,7 @@ pub(crate) fn run<P: RowParser, S: Sink<P::Row>>(
         None => return worker.end().map(|report| merge([(report, parts)], lines)),
         Some(next) => {
             let parser = worker.parser.clone();
-            let others = others.iter_mut().map(|sink| Worker::new(task, parser.clone(), sink, &kept));
+            let others = sinks.map(|sink| Worker::new(task, parser.clone(), sink, &kept));
             share([worker].into_iter().chain(others).collect(), next, begun, blocks)?
         }
     };
@@ -84,19 +84,19 @@ pub(crate) fn run<P: RowParser, S: Sink<P::Row>>(
 type Done = (ParseReport, Vec<Part>);
 
 /// Gives the blocks to the workers, each on a thread of its own; this one cuts.
-fn share<'env, P: RowParser, S: Sink<P::Row>>(
-    workers: Vec<Worker<'env, P, S>>,
+fn share<'env, P: RowParser, E: Send>(
+    workers: Vec<Worker<'env, P, E>>,
     next: Vec<u8>,
     begun: usize,
-    blocks: &mut Blocks<impl Read>,
-) -> Result<Vec<Done>, ParseError<S::Error>> {
+    blocks: &mut Blocks<'_>,
+) -> Result<Vec<Done>, ParseError<E>> {
     let (sender, receiver) = sync_channel::<(usize, Vec<u8>)>(workers.len());
     // Gone with the last worker, so that nobody sends to nobody.
     let receiver = Arc::new(Mutex::new(receiver));
     let (failed, spent) = (&AtomicBool::new(false), blocks.spent());
     let spent = &spent;
     thread::scope(|scope| {
-        let start = |(worker, receiver): (Worker<'env, P, S>, Arc<Mutex<_>>)| scope.spawn(move || worker.all(&receiver, spent, failed));
+        let start = |(worker, receiver): (Worker<'env, P, E>, Arc<Mutex<_>>)| scope.spawn(move || worker.all(&receiver, spent, failed));
         let threads: Vec<_> = workers.into_iter().zip(repeat(receiver.clone())).map(start).collect();
         drop(receiver);
         let cut = || -> Result<(), FileError> {
@@ -123,10 +123,10 @@ fn share<'env, P: RowParser, S: Sink<P::Row>>(
 }
 
 /// One thread's work on a file.
-struct Worker<'t, P: RowParser, S> {
+struct Worker<'t, P: RowParser, E> {
     task: &'t Task<'t>,
     parser: P,
-    sink: &'t mut S,
+    sink: &'t mut dyn Sink<P::Row, Error = E>,
     /// Rejections kept by all threads.
     kept: &'t AtomicUsize,
     rows: Vec<P::Row>,
@@ -136,15 +136,15 @@ struct Worker<'t, P: RowParser, S> {
     report: ParseReport,
 }
 
-impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
-    fn new(task: &'t Task<'t>, parser: P, sink: &'t mut S, kept: &'t AtomicUsize) -> Self {
+impl<'t, P: RowParser, E: Send> Worker<'t, P, E> {
+    fn new(task: &'t Task<'t>, parser: P, sink: &'t mut dyn Sink<P::Row, Error = E>, kept: &'t AtomicUsize) -> Self {
         // Rows are moved when their memory grows, and are many: all of it is asked for at once, and costs nothing until it is used.
         let (rows, warnings, digests) = (Vec::with_capacity(sink.wanted() + MORE), Vec::new(), Vec::with_capacity(DIGESTS));
         Self { task, parser, sink, kept, rows, warnings, last: LastSiret::default(), digests, report: ParseReport::default() }
     }
 
     /// Parses blocks until there are no more.
-    fn all(mut self, blocks: &Mutex<Receiver<(usize, Vec<u8>)>>, spent: &Spent, failed: &AtomicBool) -> Result<Done, ParseError<S::Error>> {
+    fn all(mut self, blocks: &Mutex<Receiver<(usize, Vec<u8>)>>, spent: &Spent, failed: &AtomicBool) -> Result<Done, ParseError<E>> {
         let mut parts = Vec::new();
         let mut work = || loop {
             let Ok((index, block)) = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
@@ -168,13 +168,13 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
     }
 
     /// Hands over what is left.
-    fn end(mut self) -> Result<ParseReport, ParseError<S::Error>> {
+    fn end(mut self) -> Result<ParseReport, ParseError<E>> {
         self.hand_over()?;
         self.sink.digests(&self.digests).map_err(ParseError::Sink)?;
         Ok(self.report)
     }
 
-    fn block(&mut self, index: usize, block: &[u8]) -> Result<Part, ParseError<S::Error>> {
+    fn block(&mut self, index: usize, block: &[u8]) -> Result<Part, ParseError<E>> {
         let mut records = Records::new(block, P::DIALECT);
         let mut part = Part { index, lines: 0, records: 0, rejections: Vec::new() };
         let nul = memchr(0, block).is_some();
@@ -234,7 +234,7 @@ impl<'t, P: RowParser, S: Sink<P::Row>> Worker<'t, P, S> {
         Ok(())
     }
 
-    fn hand_over(&mut self) -> Result<(), ParseError<S::Error>> {
+    fn hand_over(&mut self) -> Result<(), ParseError<E>> {
         if !self.rows.is_empty() {
             self.sink.rows(&mut self.rows).map_err(ParseError::Sink)?;
             self.rows.clear();

@@ -3,6 +3,7 @@
 //! An open loop: a request is due at its own time, and its latency counts from then. A service that falls behind is seen to,
 //! as its users would see it, instead of being asked less often.
 
+use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -165,7 +166,8 @@ fn report(answers: Vec<Answer>, arguments: &Load, elapsed: Duration) -> Output {
             Ok(good) => (missing, stale) = (missing + good.missing, stale + u64::from(good.stale)),
             Err(status) => {
                 errors += 1;
-                let text = format!("{:?}: {}", status.code(), status.message());
+                let causes = std::iter::successors(status.source(), |&error| error.source());
+                let text = causes.fold(format!("{:?}: {}", status.code(), status.message()), |text, cause| format!("{text}: {cause}"));
                 if failures.len() < 3 && !failures.contains(&text) {
                     failures.push(text);
                 }
@@ -182,7 +184,7 @@ fn report(answers: Vec<Answer>, arguments: &Load, elapsed: Duration) -> Output {
     let times = [p50, p90, p99, p999, worst].map(|time| number(time, 3));
     let json = json!({
         "companies": arguments.companies, "rate": arguments.rate, "requests": requests, "per_second": achieved, "errors": errors,
-        "missing": missing, "stale": stale, "p50_ms": p50, "p90_ms": p90, "p99_ms": p99, "p999_ms": p999, "max_ms": worst,
+        "failures": failures, "missing": missing, "stale": stale, "p50_ms": p50, "p90_ms": p90, "p99_ms": p99, "p999_ms": p999, "max_ms": worst,
     });
     let mut output = Output::new(&header, vec![counts.into_iter().chain(times).collect()], json);
     output.notes = failures;
