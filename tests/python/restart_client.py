@@ -1,7 +1,7 @@
 """Clients of all services, each with all replicas to choose from, that ask again and again and say what failed.
 
-Usage: restart_client.py SECONDS SERVICE=HOST:PORT,HOST:PORT... Prints one JSON object: requests and failures by service. The clients
-are those of gRPC, with its round-robin over addresses; they send again what a server says that it never began, as gRPC does by itself, and
+Usage: restart_client.py SECONDS SERVICE=HOST:PORT,HOST:PORT... Prints "asking" when all do, and at the end one JSON object: requests and
+failures by service. The clients are those of gRPC, with its round-robin over addresses; they send again what a server says that it never began, as gRPC does by itself, and
 nothing else.
 """
 
@@ -35,8 +35,8 @@ OPTIONS = [
 
 def main() -> None:
     seconds, *services = sys.argv[1:]
-    end = time.monotonic() + float(seconds)
     counts, failures, lock = Counter(), Counter(), threading.Lock()
+    begun = threading.Barrier(2 * len(services) + 1)
 
     def ask(name: str, addresses: str) -> None:
         service, method, fields = METHODS[name]
@@ -45,6 +45,8 @@ def main() -> None:
             request, reply = GetMessageClass(descriptor.input_type), GetMessageClass(descriptor.output_type)
         channel = grpc.insecure_channel("ipv4:" + addresses, options=OPTIONS)
         call = channel.unary_unary(f"/{service}/{method}", request_serializer=request.SerializeToString, response_deserializer=reply.FromString)
+        begun.wait(60)
+        end = time.monotonic() + float(seconds)
         while time.monotonic() < end:
             try:
                 call(request(**fields), timeout=20)
@@ -57,6 +59,8 @@ def main() -> None:
     threads = [threading.Thread(target=ask, args=service.split("=", 1)) for service in services for _ in range(2)]
     for thread in threads:
         thread.start()
+    begun.wait(60)
+    print("asking", flush=True)
     for thread in threads:
         thread.join()
     print(json.dumps({"counts": counts, "failures": failures}))

@@ -15,7 +15,7 @@ use online_store::testing::{Redis, RedisCluster};
 use crate::program;
 use crate::sf::Sf;
 
-const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
+pub const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
 
 /// How the services of a cluster differ from the usual.
 #[derive(Debug, Clone, Default)]

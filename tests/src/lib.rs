@@ -3,6 +3,7 @@
 //! The tests run the programs as a user would; they know the command line, the RPCs and the files, nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+pub mod clients;
 pub mod cluster;
 pub mod collector;
 pub mod identity;

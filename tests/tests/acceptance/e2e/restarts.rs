@@ -1,16 +1,14 @@
 //! Rolling restarts under load: with two replicas of each service, clients notice nothing.
 
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use acceptance::clients::Clients;
 use acceptance::cluster::{Cluster, Setup};
-use acceptance::python;
 use acceptance::sf::Sf;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
 /// Restarts of each service.
 const RESTARTS: usize = 25;
 /// A restart takes 0.5 s of looking away, the drain, and the start.
@@ -24,10 +22,7 @@ fn a_hundred_restarts_under_load_fail_no_request() {
     let delivery = Sf::delivery(folder.path(), 400);
     remote.ok(&["run", delivery.to_str().unwrap(), "--batch", "2511"]);
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/restart_client.py");
-    let named = SERVICES.map(|service| format!("{service}={}", cluster.addresses(service).join(",")));
-    let mut command = Command::new(python());
-    let asking = command.args([script, &SECONDS.to_string()]).args(&named).stdout(Stdio::piped()).spawn().unwrap();
+    let asking = Clients::start(&cluster, SECONDS);
     // Our own client too, at a rate that two cores have room for.
     let seconds = SECONDS.to_string();
     let ours = remote.spawn(&["--format", "json", "load", "lists", "--rate", "20", "--seconds", &seconds]);
@@ -41,13 +36,7 @@ fn a_hundred_restarts_under_load_fail_no_request() {
     let taken = start.elapsed();
     assert!(taken < Duration::from_secs(SECONDS), "the restarts took {taken:?}: they were not all under load");
 
-    let output = asking.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(found["failures"], json!({}), "{found}");
-    for service in SERVICES {
-        assert!(found["counts"][service].as_u64().unwrap() > 1_000, "{found}");
-    }
+    asking.end(1_000);
     let output = ours.wait_with_output().unwrap();
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["errors"], json!(0), "{found} {}", String::from_utf8_lossy(&output.stderr));
