@@ -17,8 +17,10 @@ if [ ! -x "$previous" ]; then
     mkdir -p "$work"
     git worktree remove --force "$work/source" 2>/dev/null || true
     git worktree add --quiet --detach "$work/source" "$commit"
-    # In the same folder: what both versions depend on is compiled once.
-    (cd "$work/source" && cargo build --locked --workspace --bin sf)
+    # In the same folder, so that what both versions depend on is compiled once. Cargo tells crates of the same name and version apart by
+    # their times alone: this one gets a version of its own.
+    sed -i '0,/^version = /s/^version = .*/version = "0.0.0-before"/' "$work/source/Cargo.toml"
+    (cd "$work/source" && cargo build --workspace --bin sf)
     cp "$CARGO_TARGET_DIR/debug/sf" "$previous.part"
     mv "$previous.part" "$previous"
     git worktree remove --force "$work/source"
