@@ -55,7 +55,15 @@ lists)
     ;;
 trees)
     heading "Scores and reasons, beside LightGBM's C interface"
-    "$(dirname "$sf")/examples/bench_trees" "$RUNS"
+    "$(dirname "$sf")/examples/bench_trees" "$RUNS" "$work"
+    python=$work/lleaves/bin/python
+    [ -x "$python" ] || python3 -m venv "$work/lleaves"
+    # The newest llvmlite that has what lleaves calls.
+    if "$python" -c 'import lleaves' 2>/dev/null || "$python" -m pip install --quiet lleaves==1.3.0 llvmlite==0.43.0 numpy==2.2.6; then
+        "$python" "$ROOT/scripts/bench_trees.py" "$work" "$RUNS"
+    else
+        say "lleaves cannot be installed"
+    fi
     ;;
 *) die "there is no benchmark '${1:-}'; there are: ingest, features, online, score, lists, train, trees" ;;
 esac

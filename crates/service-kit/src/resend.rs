@@ -39,6 +39,7 @@ where
             Err(error) if never_began(&error, body.untouched()) => {
                 let Some(again) = body.again() else { return Err(error) };
                 body = again;
+                telemetry::counter("sf.requests.sent_again").add(1, &[]);
             }
             answer => return answer,
         }

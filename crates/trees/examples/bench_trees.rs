@@ -1,7 +1,7 @@
 //! How fast a model scores rows and explains them, beside LightGBM's own C interface on the same model: 300 trees of 31 leaves
 //! on 150 features, one thread each, in turns. Prints medians and ratios; judges nothing.
 //!
-//! Usage: `bench_trees [RUNS]`
+//! Usage: `bench_trees [RUNS] [DIR]`. Into DIR go the model, `model.txt`, and the rows, `rows.f32`, for others to score.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -60,14 +60,24 @@ fn compare(runs: usize, count: usize, mut ours: impl FnMut() -> Result<()>, mut 
     Ok((median(our_times), median(their_times)))
 }
 
+/// Leaves the model and the rows for others.
+fn leave(folder: &str, model: &Model, values: &[f32]) -> std::io::Result<()> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    std::fs::write(format!("{folder}/model.txt"), model.to_text())?;
+    std::fs::write(format!("{folder}/rows.f32"), bytes)
+}
+
 #[expect(clippy::print_stdout, reason = "a program that prints its results")]
-fn main() -> Result<()> {
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let runs = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(7);
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let model = model(&mut random)?.with_threads(std::num::NonZero::<usize>::MIN);
     let mut lightgbm = Reference::from_text(model.to_text())?;
     let (values, _) = rows(SCORED, &mut random);
     let all = Rows::new(&values, FEATURES)?;
+    if let Some(folder) = std::env::args().nth(2) {
+        leave(&folder, &model, &values)?;
+    }
     println!("{} trees of up to {LEAVES} leaves, {FEATURES} features, f32 rows, one thread, median of {runs} runs in turns", model.trees());
     let show = |what: &str, (ours, theirs): (f64, f64)| {
         println!("{what:<32} ours {ours:>8.2} µs/row   LightGBM {theirs:>8.2} µs/row   {:>5.1} times as fast", theirs / ours);

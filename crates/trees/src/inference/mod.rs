@@ -1,8 +1,8 @@
 //! Predictions and contributions computed here, on flat arrays, from a model's text: the same scores as LightGBM to the last
 //! bit, without its locks, its boosters and its copies.
 //!
-//! [`slots`] turns a row into numbers that every node can ask one question of: is it above a threshold? [`walk`] asks the
-//! nodes of several trees at a time. [`shapley`] shares the score out among the features.
+//! [`slots`] turns a row into numbers that every node can ask one question of: is it above a threshold? [`walk`] goes
+//! down all trees together. [`shapley`] shares the score out among the features.
 
 mod quadrature;
 mod shapley;
@@ -14,7 +14,7 @@ use crate::model_text::{ModelText, TreeText};
 use crate::rows::Value;
 use shapley::Shares;
 use slots::Slots;
-use walk::Walk;
+use walk::{Steps, Walk};
 
 /// Levels of a tree, at most: each takes room on the stack when contributions are computed.
 const DEPTH: u32 = 512;
@@ -77,17 +77,16 @@ impl Inference {
             if depth > DEPTH {
                 return Err(TreesError::ModelText { problem: format!("a tree has {depth} levels: {DEPTH} are allowed") });
             }
-            roots.push((index32(root)?, depth));
+            roots.push(index32(root)?);
             shares.add(tree, root, nodes.len(), &order);
         }
-        let walk = Walk::new(&roots, &mut nodes, slots.lowest())?;
-        Ok(Self { slots, nodes, walk, shares })
+        Ok(Self { slots, nodes, walk: Walk::new(&roots), shares })
     }
 
     /// The raw score of a row.
     pub(crate) fn raw<V: Value>(&self, row: &[V], scratch: &mut Scratch) -> f64 {
         self.slots.fill(row, &mut scratch.slots);
-        self.walk.sum(&self.nodes, &scratch.slots, &mut scratch.leaves)
+        self.walk.sum(&self.nodes, &scratch.slots, &mut scratch.steps)
     }
 
     /// Writes the contribution of each feature, then the base value.
@@ -102,7 +101,7 @@ impl Inference {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     slots: Vec<f64>,
-    leaves: Vec<f64>,
+    steps: Steps,
     followed: Vec<bool>,
 }
 

@@ -83,11 +83,12 @@ impl Slots {
         ((2 * self.features + self.asked.len()) as u32, 0.0)
     }
 
-    /// Writes the slots of a row.
+    /// Writes the slots of a row, over those of another row or of another model.
     pub(super) fn fill<V: Value>(&self, row: &[V], slots: &mut Vec<f64>) {
         slots.resize(2 * self.features + 1 + self.asked.len(), f64::NEG_INFINITY);
         let (low, rest) = slots.split_at_mut(self.features);
         let (high, answers) = rest.split_at_mut(self.features);
+        answers[0] = f64::NEG_INFINITY;
         for ((value, low), high) in row.iter().zip(low).zip(high) {
             let value: f64 = (*value).into();
             // As LightGBM's reader of rows does.

@@ -1,66 +1,59 @@
-//! Scores: a row goes down several trees at a time, so that the memory answers one while the others are asked.
+//! Scores: a row goes down all trees together, two levels at a time, so that memory answers for one tree while others are
+//! asked. Trees in which it has arrived are asked no more: most leaves are near the root, a few are deep, and which ones
+//! differs from row to row.
 
-use super::{Node, index32};
-use crate::error::Result;
+use super::Node;
 
-/// Trees that are walked together.
-const TOGETHER: usize = 16;
-
-/// Trees of about the same depth.
-#[derive(Debug, Clone)]
-struct Group {
-    depth: u32,
-    roots: [u32; TOGETHER],
-    /// Which trees of the model they are.
-    trees: [u32; TOGETHER],
+/// Where a row is in a tree.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    tree: u32,
+    node: u32,
 }
 
-/// In which order trees are walked.
+/// Where rows begin: the roots, in the order of the trees.
 #[derive(Debug, Clone)]
 pub(super) struct Walk {
-    groups: Vec<Group>,
-    trees: usize,
+    roots: Vec<Place>,
+}
+
+/// Memory of a walk, used again from row to row.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    /// Trees in which the row has not arrived, and what is left of the steps before.
+    places: Vec<Place>,
+    /// The value of each tree.
+    leaves: Vec<f64>,
 }
 
 impl Walk {
-    /// Takes the root and the depth of each tree, and adds a leaf that fills the last group.
-    pub(super) fn new(roots: &[(u32, u32)], nodes: &mut Vec<Node>, lowest: u32) -> Result<Self> {
-        let filler = index32(nodes.len())?;
-        nodes.push(Node { threshold: 0.0, slot: lowest, left: filler });
-        let trees = roots.len();
-        let mut order: Vec<usize> = (0..trees).collect();
-        order.sort_by_key(|tree| roots[*tree].1);
-        let group = |members: &[usize]| {
-            let mut group = Group { depth: 0, roots: [filler; TOGETHER], trees: [trees as u32; TOGETHER] };
-            for (lane, &tree) in members.iter().enumerate() {
-                group.depth = group.depth.max(roots[tree].1);
-                group.roots[lane] = roots[tree].0;
-                group.trees[lane] = tree as u32;
-            }
-            group
-        };
-        Ok(Self { groups: order.chunks(TOGETHER).map(group).collect(), trees })
+    /// Through trees with these roots.
+    pub(super) fn new(roots: &[u32]) -> Self {
+        Self { roots: (0..).zip(roots).map(|(tree, &node)| Place { tree, node }).collect() }
     }
 
     /// The sum of the leaves, added in the order of the trees as LightGBM does.
-    pub(super) fn sum(&self, nodes: &[Node], slots: &[f64], leaves: &mut Vec<f64>) -> f64 {
-        leaves.resize(self.trees + 1, 0.0);
-        for group in &self.groups {
-            let mut at = group.roots;
-            for _ in 0..group.depth {
-                let before = at;
-                for lane in &mut at {
-                    *lane = nodes[*lane as usize].next(slots);
-                }
-                // Leaves lead to themselves: all have arrived.
-                if at == before {
-                    break;
-                }
+    pub(super) fn sum(&self, nodes: &[Node], slots: &[f64], steps: &mut Steps) -> f64 {
+        let trees = self.roots.len();
+        steps.places.clear();
+        steps.places.extend_from_slice(&self.roots);
+        steps.leaves.resize(trees, 0.0);
+        let (places, leaves) = (&mut steps.places[..trees], &mut steps.leaves[..trees]);
+        let mut walking = trees;
+        while walking > 0 {
+            let mut left = 0;
+            // No branch depends on the row: each tree writes its value and its place, and the place of one that has arrived is
+            // written over. A leaf leads to itself.
+            for at in 0..walking.min(trees) {
+                let Place { tree, node } = places[at];
+                let first = nodes[node as usize].next(slots);
+                let second = nodes[first as usize].next(slots);
+                leaves[tree as usize] = nodes[first as usize].threshold;
+                places[left] = Place { tree, node: second };
+                left += usize::from(second != first);
             }
-            for (lane, tree) in at.iter().zip(&group.trees) {
-                leaves[*tree as usize] = nodes[*lane as usize].threshold;
-            }
+            walking = left;
         }
-        leaves[..self.trees].iter().fold(0.0, |sum, leaf| sum + leaf)
+        leaves.iter().fold(0.0, |sum, leaf| sum + leaf)
     }
 }

@@ -9,17 +9,18 @@ use rand_chacha::ChaCha8Rng;
 use trees::reference::Reference;
 use trees::{Model, Rows};
 
-const FEATURES: usize = 40;
+/// Features of a model: a thread keeps memory from one model to the next, which may be a smaller one.
+const WIDTHS: [usize; 3] = [3, 12, 40];
 const CATEGORIES: u32 = 100;
 /// Numbers near which comparisons go wrong first.
 const EDGES: [f64; 17] =
     [0.0, -0.0, 1e-35, -1e-35, 5e-36, 1e-34, 1.0, 1.5, 2.0, -1.0, 31.0, 32.0, 1e300, -1e300, f64::INFINITY, f64::NEG_INFINITY, 0.1];
 
-/// One tree as text.
-fn tree(random: &mut ChaCha8Rng) -> String {
+/// One tree as text, of a model with so many features.
+fn tree(width: usize, random: &mut ChaCha8Rng) -> String {
     let nodes = *[0usize, 1, 2, 7, 30, 90].choose(random).unwrap();
     // Of few features or many, bushy or one long way: each asks another rule of the contributions.
-    let features_asked = *[3, 12, FEATURES].choose(random).unwrap();
+    let features_asked = width.min(*WIDTHS.choose(random).unwrap());
     let straight = *[0.0, 0.5, 1.0].choose(random).unwrap();
     // Grown leaf by leaf: a random leaf becomes a node.
     let (mut left, mut right): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
@@ -79,17 +80,17 @@ fn tree(random: &mut ChaCha8Rng) -> String {
     text + "is_linear=0\nshrinkage=1\n\n\n"
 }
 
-fn model(random: &mut ChaCha8Rng) -> String {
+fn model(width: usize, random: &mut ChaCha8Rng) -> String {
     let count = random.random_range(1..20);
-    let trees: Vec<String> = (0..count).map(|at| format!("Tree={at}\n{}", tree(random))).collect();
-    let names: Vec<String> = (0..FEATURES).map(|feature| format!("f{feature}")).collect();
-    let infos = ["none"; FEATURES].join(" ");
+    let trees: Vec<String> = (0..count).map(|at| format!("Tree={at}\n{}", tree(width, random))).collect();
+    let names: Vec<String> = (0..width).map(|feature| format!("f{feature}")).collect();
+    let infos = vec!["none"; width].join(" ");
     let sizes: Vec<String> = trees.iter().map(|tree| tree.len().to_string()).collect();
     format!(
         "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx={}\nobjective=binary sigmoid:1\n\
          feature_names={}\nfeature_infos={infos}\ntree_sizes={}\n\n{}end of trees\n\nfeature_importances:\n\nparameters:\nend of parameters\n\n\
          pandas_categorical:null\n",
-        FEATURES - 1,
+        width - 1,
         names.join(" "),
         sizes.join(" "),
         trees.concat()
@@ -110,11 +111,12 @@ fn value(random: &mut ChaCha8Rng) -> f64 {
 fn a_million_random_rows_have_the_scores_of_lightgbm_to_the_last_bit() {
     let mut random = ChaCha8Rng::seed_from_u64(20_261_126);
     for _ in 0..50 {
-        let text = model(&mut random);
+        let width = *WIDTHS.choose(&mut random).unwrap();
+        let text = model(width, &mut random);
         let (mut lightgbm, ours) = (Reference::from_text(&text).unwrap(), Model::from_text(text.clone()).unwrap());
-        let wide: Vec<f64> = (0..10_000 * FEATURES).map(|_| value(&mut random)).collect();
+        let wide: Vec<f64> = (0..10_000 * width).map(|_| value(&mut random)).collect();
         let narrow: Vec<f32> = wide.iter().rev().map(|value| *value as f32).collect();
-        let (wide, narrow) = (Rows::new(&wide, FEATURES).unwrap(), Rows::new(&narrow, FEATURES).unwrap());
+        let (wide, narrow) = (Rows::new(&wide, width).unwrap(), Rows::new(&narrow, width).unwrap());
         let bits = |scores: Vec<f64>| scores.into_iter().map(f64::to_bits).collect::<Vec<_>>();
         assert!(bits(ours.predict_raw(wide).unwrap()) == bits(lightgbm.predict_raw(wide, 2).unwrap()), "{text}");
         let of_narrow = bits(ours.predict_raw(narrow).unwrap());
@@ -127,13 +129,14 @@ fn a_million_random_rows_have_the_scores_of_lightgbm_to_the_last_bit() {
 fn contributions_are_those_of_lightgbm_and_add_up() {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     for _ in 0..50 {
-        let text = model(&mut random);
+        let width = *WIDTHS.choose(&mut random).unwrap();
+        let text = model(width, &mut random);
         let (mut lightgbm, ours) = (Reference::from_text(&text).unwrap(), Model::from_text(text).unwrap());
-        let values: Vec<f64> = (0..100 * FEATURES).map(|_| value(&mut random)).collect();
-        let rows = Rows::new(&values, FEATURES).unwrap();
+        let values: Vec<f64> = (0..100 * width).map(|_| value(&mut random)).collect();
+        let rows = Rows::new(&values, width).unwrap();
         let (found, expected) = (ours.contributions(rows).unwrap(), lightgbm.contributions(rows, 2).unwrap());
         let raw = ours.predict_raw(rows).unwrap();
-        for ((found, expected), raw) in found.chunks(FEATURES + 1).zip(expected.chunks(FEATURES + 1)).zip(raw) {
+        for ((found, expected), raw) in found.chunks(width + 1).zip(expected.chunks(width + 1)).zip(raw) {
             // Relative to the size of what is shared out: a contribution may itself be as good as nothing.
             let scale = expected.iter().map(|value| value.abs()).sum::<f64>().max(1.0);
             assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() <= 1e-9 * scale), "{found:?} {expected:?}");

@@ -30,21 +30,12 @@ pub struct Answer {
 
 /// The page of `size` entries after the one of a rank.
 pub fn page(list: &List, query: &Query, mask: Mask, size: usize, after: Option<u32>) -> Answer {
-    let mut answer = Answer { entries: Vec::with_capacity(size), total: 0, next_after: None };
     // No entry has rank 0: all rows come after it.
-    let (before, rows) = query.around(list, after.unwrap_or(0));
-    answer.total = before as u64;
-    let mut last = 0;
-    for position in rows {
-        answer.total += 1;
-        if answer.entries.len() == size {
-            answer.next_after = Some(last);
-        } else {
-            last = list.facts[position].rank;
-            answer.entries.push(shown(list, query, mask, position));
-        }
-    }
-    answer
+    let mut rows = query.after(list, after.unwrap_or(0));
+    let positions: Vec<usize> = rows.by_ref().take(size).collect();
+    let next_after = rows.next().and(positions.last()).map(|last| list.facts[*last].rank);
+    let entries = positions.into_iter().map(|position| shown(list, query, mask, position)).collect();
+    Answer { entries, total: query.count(list) as u64, next_after }
 }
 
 /// An entry as its reader sees it.

@@ -141,14 +141,18 @@ impl Query {
         list.in_order(self.order).iter().map(|position| *position as usize).filter(move |position| self.has(list, *position))
     }
 
-    /// The same as rows before and after the entry of a rank, in the order asked for: whether that entry is still one of them or not.
-    pub fn around<'a>(&'a self, list: &'a List, rank: u32) -> (usize, impl Iterator<Item = usize> + 'a) {
+    /// How many rows there are: in the order of memory, which is several times as fast as in another.
+    pub fn count(&self, list: &List) -> usize {
+        (0..list.entries.len()).filter(|position| self.has(list, *position)).count()
+    }
+
+    /// The rows after the entry of a rank, in the order asked for, whether that entry is still one of them or not; all rows when no
+    /// entry has this rank.
+    pub fn after<'a>(&'a self, list: &'a List, rank: u32) -> impl Iterator<Item = usize> + 'a {
         let order = list.in_order(self.order);
-        let end = order.iter().position(|position| list.facts[*position as usize].rank == rank).map_or(0, |at| at + 1);
-        let (before, after) = order.split_at(end);
-        let has = move |position: &usize| self.has(list, *position);
-        let before = before.iter().map(|position| *position as usize).filter(has).count();
-        (before, after.iter().map(|position| *position as usize).filter(has))
+        let last = list.facts.binary_search_by_key(&rank, |facts| facts.rank).ok();
+        let start = last.and_then(|last| order.iter().position(|position| *position as usize == last)).map_or(0, |at| at + 1);
+        order[start..].iter().map(|position| *position as usize).filter(move |position| self.has(list, *position))
     }
 
     /// Whether the caller sees an entry and asks for it.
@@ -227,9 +231,9 @@ mod tests {
         assert_eq!(rows("followed = false", &[3]), [0]);
         assert_eq!(ask("", &[]).canonical(), ask("", &[3]).canonical());
         // The company that a page ended with is not followed any more: the next page begins after it all the same.
-        let (before, after) = (ask("", &[3]), ask("", &[4]));
-        let rank = list().facts[before.rows(&list()).last().unwrap()].rank;
-        assert_eq!(after.around(&list(), rank).1.collect::<Vec<_>>(), [3]);
+        let (first, second) = (ask("", &[3]), ask("", &[4]));
+        let rank = list().facts[first.rows(&list()).last().unwrap()].rank;
+        assert_eq!(second.after(&list(), rank).collect::<Vec<_>>(), [3]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use api::lists::RankedListFilter;
 use domain::{AlertLevel, Department, DepartmentSet};
-use rust_xlsxwriter::{Format, FormatBorder, Workbook, XlsxError};
+use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 
 use super::super::entry::Entry;
 use super::super::query::Query;
@@ -10,36 +10,42 @@ use super::super::store::List;
 use super::Asked;
 use super::columns::{Cell, Row};
 
-/// Beginnings of the headings of long texts.
-const LONG: [&str; 4] = ["Raison", "raison", "Libellé", "libelle"];
-/// Number of the paper size.
+/// Numbers of the paper sizes.
 const A3: u8 = 8;
-/// Columns are as wide as their heading, within these.
-const WIDTHS: (usize, usize) = (10, 42);
+const A4: u8 = 9;
+/// Columns are as wide as what stands in them, in characters, within these; what is longer goes on below.
+const WIDTHS: (usize, usize) = (6, 60);
+/// The first columns say which company it is: on screen and on paper they stand beside all others.
+const COMPANY: (u16, u16) = (1, 3);
 
 pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
     let heading = Format::new().set_bold().set_text_wrap().set_background_color(0xE8_ED_F5).set_border_bottom(FormatBorder::Thin);
-    let (day, whole, decimal) =
-        (Format::new().set_num_format("dd/mm/yyyy"), Format::new().set_num_format("#,##0"), Format::new().set_num_format("#,##0.00"));
+    let cell = |number: &str| Format::new().set_num_format(number).set_align(FormatAlign::Top);
+    let text = cell("General").set_text_wrap();
+    let (day, year, whole, decimal) = (cell("dd/mm/yyyy"), cell("0"), cell("#,##0"), cell("#,##0.00"));
     let columns = asked.sheet.columns(list, query);
     let sheet = workbook.add_worksheet().set_name("Entreprises")?;
-    for (column, shown) in columns.iter().enumerate() {
-        sheet.write_string_with_format(0, column as u16, &shown.name, &heading)?;
-        let width =
-            if LONG.iter().any(|long| shown.name.contains(long)) { WIDTHS.1 } else { (shown.name.chars().count() + 3).clamp(WIDTHS.0, 24) };
-        sheet.set_column_width(column as u16, width as f64)?;
+    // In a heading words go below each other.
+    let names: Vec<String> = columns.iter().map(|column| column.name.replace('_', " ")).collect();
+    let mut widths: Vec<usize> = names.iter().map(|name| name.split(' ').map(length).max().unwrap_or(0)).collect();
+    for (column, name) in names.iter().enumerate() {
+        sheet.write_string_with_format(0, column as u16, name, &heading)?;
     }
     let mut line = 0;
     for entry in entries {
         line += 1;
         let row = Row { info: &list.info, entry: &entry };
-        for (column, shown) in columns.iter().enumerate() {
-            let column = column as u16;
-            match shown.cell(&row) {
-                Cell::Text(text) => sheet.write_string(line, column, text)?,
+        for (position, shown) in columns.iter().enumerate() {
+            let column = position as u16;
+            let written = shown.cell(&row);
+            widths[position] = widths[position].max(length(&written.csv()));
+            match written {
+                Cell::Text(value) => sheet.write_string_with_format(line, column, value, &text)?,
                 // A year is a number that wants no separator.
-                Cell::Number(Some(number), 0) if shown.name.starts_with("Année") => sheet.write_number(line, column, number)?,
+                Cell::Number(Some(number), 0) if shown.name.starts_with("Année") => {
+                    sheet.write_number_with_format(line, column, number, &year)?
+                }
                 Cell::Number(Some(number), 0) => sheet.write_number_with_format(line, column, number.round(), &whole)?,
                 Cell::Number(Some(number), _) => sheet.write_number_with_format(line, column, number, &decimal)?,
                 Cell::Day(Some(value)) => sheet.write_datetime_with_format(line, column, value, &day)?,
@@ -47,20 +53,35 @@ pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Ite
             };
         }
     }
-    sheet.set_freeze_panes(1, 0)?;
-    // On paper: as wide as a sheet of A3, the headings on each page, and what must not be forgotten under it.
-    sheet.set_paper_size(A3).set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
-    sheet.set_footer("&LDocument confidentiel, couvert par le secret professionnel&RPage &P / &N");
+    for (column, width) in widths.into_iter().enumerate() {
+        // Room for the button of the filter, or for separators of thousands.
+        sheet.set_column_width(column as u16, (width + 3).clamp(WIDTHS.0, WIDTHS.1) as f64)?;
+    }
+    sheet.set_freeze_panes(1, COMPANY.1 + 1)?;
     sheet.autofilter(0, 0, line, columns.len() as u16 - 1)?;
+    // On paper: two sheets of A3 beside each other, the headings and the company on each.
+    sheet.set_repeat_rows(0, 0)?.set_repeat_columns(COMPANY.0, COMPANY.1)?;
+    printed(sheet, A3, 2);
 
     let sheet = workbook.add_worksheet().set_name("Filtres")?;
     sheet.set_column_width(0, 34)?;
     sheet.set_column_width(1, 110)?;
     for (line, (label, value)) in about(list, query, asked, line).into_iter().enumerate() {
         sheet.write_string_with_format(line as u32, 0, label, &heading)?;
-        sheet.write_string_with_format(line as u32, 1, value, &Format::new().set_text_wrap())?;
+        sheet.write_string_with_format(line as u32, 1, value, &text)?;
     }
+    printed(sheet, A4, 1);
     workbook.save_to_buffer()
+}
+
+/// How a sheet is printed: of this paper, so many pages wide, with what must not be forgotten under each.
+fn printed(sheet: &mut Worksheet, paper: u8, wide: u16) {
+    sheet.set_paper_size(paper).set_landscape().set_margins(0.4, 0.4, 0.4, 0.6, 0.3, 0.3).set_print_fit_to_pages(wide, 0);
+    sheet.set_footer("&LDocument confidentiel, couvert par le secret professionnel&RPage &P / &N");
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 /// What the workbook says of itself.
