@@ -33,7 +33,7 @@ pub fn page(list: &List, query: &Query, mask: Mask, size: usize, after: Option<u
     // No entry has rank 0: all rows come after it.
     let mut rows = query.after(list, after.unwrap_or(0));
     let positions: Vec<usize> = rows.by_ref().take(size).collect();
-    let next_after = rows.next().and(positions.last()).map(|last| list.facts[*last].rank);
+    let next_after = rows.next().and_then(|_| positions.last()).map(|last| list.facts[*last].rank);
     let entries = positions.into_iter().map(|position| shown(list, query, mask, position)).collect();
     Answer { entries, total: query.count(list) as u64, next_after }
 }

@@ -8,76 +8,134 @@ use super::super::entry::Entry;
 use super::super::query::Query;
 use super::super::store::List;
 use super::Asked;
-use super::columns::{Cell, Row};
+use super::columns::{Cell, Column, Row};
 
 /// Numbers of the paper sizes.
 const A3: u8 = 8;
 const A4: u8 = 9;
 /// Columns are as wide as what stands in them, in characters, within these; what is longer goes on below.
-const WIDTHS: (usize, usize) = (6, 60);
+const WIDTHS: (usize, usize) = (6, 100);
+/// What of it stays free: the indent, the button of the filter, separators of thousands.
+const FREE: usize = 3;
+/// Points. A spreadsheet does not make rows higher by itself when it opens a file.
+const LINE_HEIGHT: f64 = 15.0;
 /// The first columns say which company it is: on screen and on paper they stand beside all others.
 const COMPANY: (u16, u16) = (1, 3);
 
+/// How cells look.
+struct Formats {
+    heading: Format,
+    text: Format,
+    day: Format,
+    year: Format,
+    whole: Format,
+    decimal: Format,
+}
+
+impl Formats {
+    fn new() -> Self {
+        let top = Format::new().set_align(FormatAlign::Top);
+        let number = |shown: &str| top.clone().set_num_format(shown);
+        Self {
+            heading: Format::new().set_bold().set_text_wrap().set_background_color(0xE8_ED_F5).set_border_bottom(FormatBorder::Thin),
+            text: top.clone().set_align(FormatAlign::Left).set_indent(1).set_text_wrap(),
+            day: number("dd/mm/yyyy"),
+            year: number("0"),
+            whole: number("#,##0"),
+            decimal: number("#,##0.00"),
+        }
+    }
+
+    /// Writes a cell; one whose value is unknown stays empty.
+    fn write(&self, sheet: &mut Worksheet, (line, column): (u32, u16), cell: Cell, is_year: bool) -> Result<(), XlsxError> {
+        match cell {
+            Cell::Text(text) => sheet.write_string_with_format(line, column, text, &self.text)?,
+            // A year is a number that wants no separator.
+            Cell::Number(Some(number), 0) if is_year => sheet.write_number_with_format(line, column, number, &self.year)?,
+            Cell::Number(Some(number), 0) => sheet.write_number_with_format(line, column, number.round(), &self.whole)?,
+            Cell::Number(Some(number), _) => sheet.write_number_with_format(line, column, number, &self.decimal)?,
+            Cell::Day(Some(day)) => sheet.write_datetime_with_format(line, column, day, &self.day)?,
+            Cell::Number(None, _) | Cell::Day(None) => sheet,
+        };
+        Ok(())
+    }
+}
+
 pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
-    let heading = Format::new().set_bold().set_text_wrap().set_background_color(0xE8_ED_F5).set_border_bottom(FormatBorder::Thin);
-    let cell = |number: &str| Format::new().set_num_format(number).set_align(FormatAlign::Top);
-    let text = cell("General").set_text_wrap();
-    let (day, year, whole, decimal) = (cell("dd/mm/yyyy"), cell("0"), cell("#,##0"), cell("#,##0.00"));
-    let columns = asked.sheet.columns(list, query);
-    let sheet = workbook.add_worksheet().set_name("Entreprises")?;
+    let formats = Formats::new();
+    let companies = write_companies(workbook.add_worksheet(), &formats, &asked.sheet.columns(list, query), list, entries)?;
+    let sheet = workbook.add_worksheet().set_name("Filtres")?;
+    sheet.set_column_width(0, 34)?;
+    sheet.set_column_width(1, 110)?;
+    for (line, (label, value)) in about(list, query, asked, companies).into_iter().enumerate() {
+        sheet.write_string_with_format(line as u32, 0, label, &formats.heading)?;
+        sheet.write_string_with_format(line as u32, 1, value, &formats.text)?;
+    }
+    printed(sheet, A4, 1);
+    workbook.save_to_buffer()
+}
+
+/// The sheet of companies; returns how many there are.
+fn write_companies(
+    sheet: &mut Worksheet,
+    formats: &Formats,
+    columns: &[Column<'_>],
+    list: &List,
+    entries: impl Iterator<Item = Entry>,
+) -> Result<u32, XlsxError> {
+    sheet.set_name("Entreprises")?;
     // In a heading words go below each other.
     let names: Vec<String> = columns.iter().map(|column| column.name.replace('_', " ")).collect();
     let mut widths: Vec<usize> = names.iter().map(|name| name.split(' ').map(length).max().unwrap_or(0)).collect();
-    for (column, name) in names.iter().enumerate() {
-        sheet.write_string_with_format(0, column as u16, name, &heading)?;
-    }
     let mut line = 0;
     for entry in entries {
         line += 1;
         let row = Row { info: &list.info, entry: &entry };
-        for (position, shown) in columns.iter().enumerate() {
-            let column = position as u16;
-            let written = shown.cell(&row);
-            widths[position] = widths[position].max(length(&written.csv()));
-            match written {
-                Cell::Text(value) => sheet.write_string_with_format(line, column, value, &text)?,
-                // A year is a number that wants no separator.
-                Cell::Number(Some(number), 0) if shown.name.starts_with("Année") => {
-                    sheet.write_number_with_format(line, column, number, &year)?
-                }
-                Cell::Number(Some(number), 0) => sheet.write_number_with_format(line, column, number.round(), &whole)?,
-                Cell::Number(Some(number), _) => sheet.write_number_with_format(line, column, number, &decimal)?,
-                Cell::Day(Some(value)) => sheet.write_datetime_with_format(line, column, value, &day)?,
-                Cell::Number(None, _) | Cell::Day(None) => sheet,
-            };
+        let mut height = 1;
+        for (position, column) in columns.iter().enumerate() {
+            let cell = column.cell(&row);
+            let shown = cell.csv();
+            widths[position] = widths[position].max(length(&shown)).min(WIDTHS.1 - FREE);
+            height = height.max(lines(&shown, WIDTHS.1 - FREE));
+            formats.write(sheet, (line, position as u16), cell, column.name.starts_with("Année"))?;
+        }
+        if height > 1 {
+            sheet.set_row_height(line, LINE_HEIGHT * height as f64)?;
         }
     }
-    for (column, width) in widths.into_iter().enumerate() {
-        // Room for the button of the filter, or for separators of thousands.
-        sheet.set_column_width(column as u16, (width + 3).clamp(WIDTHS.0, WIDTHS.1) as f64)?;
+    let mut height = 1;
+    for (position, (name, width)) in names.iter().zip(widths).enumerate() {
+        height = height.max(lines(name, width + FREE - 1));
+        sheet.write_string_with_format(0, position as u16, name, &formats.heading)?;
+        sheet.set_column_width(position as u16, (width + FREE).max(WIDTHS.0) as f64)?;
     }
+    sheet.set_row_height(0, LINE_HEIGHT * height as f64)?;
     sheet.set_freeze_panes(1, COMPANY.1 + 1)?;
     sheet.autofilter(0, 0, line, columns.len() as u16 - 1)?;
     // On paper: two sheets of A3 beside each other, the headings and the company on each.
     sheet.set_repeat_rows(0, 0)?.set_repeat_columns(COMPANY.0, COMPANY.1)?;
     printed(sheet, A3, 2);
-
-    let sheet = workbook.add_worksheet().set_name("Filtres")?;
-    sheet.set_column_width(0, 34)?;
-    sheet.set_column_width(1, 110)?;
-    for (line, (label, value)) in about(list, query, asked, line).into_iter().enumerate() {
-        sheet.write_string_with_format(line as u32, 0, label, &heading)?;
-        sheet.write_string_with_format(line as u32, 1, value, &text)?;
-    }
-    printed(sheet, A4, 1);
-    workbook.save_to_buffer()
+    Ok(line)
 }
 
 /// How a sheet is printed: of this paper, so many pages wide, with what must not be forgotten under each.
 fn printed(sheet: &mut Worksheet, paper: u8, wide: u16) {
     sheet.set_paper_size(paper).set_landscape().set_margins(0.4, 0.4, 0.4, 0.6, 0.3, 0.3).set_print_fit_to_pages(wide, 0);
     sheet.set_footer("&LDocument confidentiel, couvert par le secret professionnel&RPage &P / &N");
+}
+
+/// How many lines a text takes in a column of this width; a word is not broken.
+fn lines(text: &str, width: usize) -> usize {
+    let (mut lines, mut used) = (1, 0);
+    for word in text.split(' ').map(length) {
+        if used > 0 && used + 1 + word > width {
+            (lines, used) = (lines + 1, word);
+        } else {
+            used += word + usize::from(used > 0);
+        }
+    }
+    lines
 }
 
 fn length(text: &str) -> usize {
@@ -157,4 +215,23 @@ fn filters(filter: Option<&RankedListFilter>) -> Vec<(&'static str, String)> {
         ("Recherche", filter.query.clone()),
     ];
     given.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_go_on_below_where_the_column_ends() {
+        for (text, width, wanted) in [
+            ("", 5, 1),
+            ("siren", 5, 1),
+            ("premiere alerte elevee", 8, 3),
+            ("premiere alerte elevee", 15, 2),
+            ("éé éé", 5, 1),
+            ("longer a", 3, 2),
+        ] {
+            assert_eq!(lines(text, width), wanted, "{text} in {width}");
+        }
+    }
 }
