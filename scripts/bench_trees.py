@@ -10,15 +10,20 @@ import statistics
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import lleaves
 import numpy
 
 folder, runs = sys.argv[1], int(sys.argv[2])
-model = lleaves.Model(model_file=f"{folder}/model.txt")
+# It wants the line that LightGBM's Python package writes last.
+text = Path(folder, "model.txt").read_text()
+with_line = Path(folder, "model-of-python.txt")
+with_line.write_text(text.rstrip("\n") + "\n\npandas_categorical:null\n")
+model = lleaves.Model(model_file=str(with_line))
 began = time.perf_counter()
 model.compile()
-print(f"lleaves {version("lleaves")}: compiled in {time.perf_counter() - began:.0f} s")
+print(f"lleaves {version('lleaves')}: compiled in {time.perf_counter() - began:.0f} s")
 rows = numpy.fromfile(f"{folder}/rows.f32", dtype="<f4").reshape(-1, model.num_feature()).astype(numpy.float64)
 for size in (1, 100, 10_000):
     times = []
