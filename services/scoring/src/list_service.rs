@@ -161,7 +161,8 @@ impl Lists {
         let audited = audited(&query, &list, None);
         let question = format!("{} {} {}", request.format, request.columns, audited.question);
         let audited = Audited { durable: true, question, ..audited };
-        let write = move || export::write(&list, &query, &asked);
+        let catalogue = self.state.catalogue.clone();
+        let write = move || export::write(&list, &query, &asked, &catalogue);
         let bytes = tokio::task::spawn_blocking(write).await.map_err(|error| ScoringError::Task(error.to_string()))??;
         Ok((bytes.into(), audited))
     }

@@ -32,8 +32,9 @@ pub struct State {
     pub audit: Trail,
     /// Jobs of the process.
     pub jobs: Jobs,
+    /// The features of the program and their groups.
+    pub catalogue: Arc<Catalogue>,
     lake: Lake,
-    catalogue: Arc<Catalogue>,
     trusted: TrustedKeys,
     champion: ArcSwapOption<Champion>,
     /// One load at a time.

@@ -4,10 +4,11 @@ mod columns;
 mod workbook;
 
 use api::lists::ExportListRequest;
+use panel::Catalogue;
 use parquet::file::metadata::KeyValue;
 use service_kit::error::{ErrorCode, ServiceError};
 
-use self::columns::{Cell, Row, Sheet};
+use self::columns::{Cell, Column, Row, Sheet};
 use super::codec;
 use super::entry::Entry;
 use super::query::Query;
@@ -53,24 +54,24 @@ impl Asked {
 
 /// Writes the entries that the caller sees and asks for, in their order. The same list, question and rights give the same CSV
 /// and Parquet bytes; a workbook says when it was made, and for whom.
-pub fn write(list: &List, query: &Query, asked: &Asked) -> Result<Vec<u8>, ScoringError> {
+pub fn write(list: &List, query: &Query, asked: &Asked, catalogue: &Catalogue) -> Result<Vec<u8>, ScoringError> {
     let reader = Reader::new(query.principal().rights);
     let entries = query.rows(list).map(|position| reader.view(&list.entries[position]));
+    let columns = asked.sheet.columns(list, query, catalogue);
     match asked.format {
         Format::Parquet => {
             let withheld = reader.withheld().collect::<Vec<_>>().join(",");
             codec::encode_with(&list.info.groups, &entries.collect::<Vec<_>>(), vec![KeyValue::new("withheld".to_owned(), withheld)])
         }
-        Format::Csv => csv(list, query, asked.sheet, entries).map_err(|error| ScoringError::Export(error.to_string())),
-        Format::Xlsx => workbook::write(list, query, asked, entries).map_err(|error| ScoringError::Export(error.to_string())),
+        Format::Csv => csv(list, &columns, entries).map_err(|error| ScoringError::Export(error.to_string())),
+        Format::Xlsx => workbook::write(list, query, asked, &columns, entries).map_err(|error| ScoringError::Export(error.to_string())),
     }
 }
 
 /// UTF-8 with a byte-order mark, `;` between fields, decimal comma. SIRENs stay text, and a text that a spreadsheet could take
 /// for a formula is prefixed with an apostrophe (`domain/consumers.md` §6.2).
-fn csv(list: &List, query: &Query, sheet: Sheet, entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, csv::Error> {
+fn csv(list: &List, columns: &[Column<'_>], entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::WriterBuilder::new().delimiter(b';').from_writer("\u{feff}".as_bytes().to_vec());
-    let columns = sheet.columns(list, query);
     out.write_record(columns.iter().map(|column| column.name.as_str()))?;
     for entry in entries {
         let row = Row { info: &list.info, entry: &entry };
@@ -99,7 +100,7 @@ fn safe(text: &str) -> String {
 mod tests {
     use service_kit::auth::{Principal, Right};
 
-    use super::super::entry::Reason;
+    use super::super::entry::{ListInfo, Reason};
     use super::super::tests::{alerted, info};
     use super::*;
 
@@ -117,7 +118,10 @@ mod tests {
     fn exported(columns: &str, rights: &[Right]) -> (String, String) {
         let asked = Asked::parse(&ExportListRequest { columns: columns.into(), ..ExportListRequest::default() }).unwrap();
         let principal = Principal { rights: rights.iter().copied().collect(), ..Principal::local() };
-        let text = String::from_utf8(write(&list(), &Query::new(principal, None, "", "").unwrap(), &asked).unwrap()).unwrap();
+        let text = String::from_utf8(
+            write(&list(), &Query::new(principal, None, "", "").unwrap(), &asked, &Catalogue::builtin().unwrap()).unwrap(),
+        )
+        .unwrap();
         let mut lines = text.lines();
         (lines.next().unwrap().to_owned(), lines.next().unwrap().to_owned())
     }
@@ -148,6 +152,18 @@ mod tests {
         assert_eq!((header.split(';').count(), line.split(';').count()), (24, 25), "a semicolon in the name");
         assert!(header.starts_with("\u{feff}Liste de détection;Siren;Siret (siège);Raison sociale;"));
         assert!(header.ends_with(";Entreprises récentes;Accompagnement"));
+    }
+
+    #[test]
+    fn groups_are_headed_in_french_and_one_of_an_older_catalogue_by_its_name() {
+        let groups = ["social_debts", "supplier_payments", "of_old"].map(str::to_owned).to_vec();
+        let list = List::new(ListInfo { groups, ..info() }, list().entries);
+        let principal = Principal { rights: Right::ALL.into_iter().collect(), ..Principal::local() };
+        let asked = Asked::parse(&ExportListRequest::default()).unwrap();
+        let file = write(&list, &Query::new(principal, None, "", "").unwrap(), &asked, &Catalogue::builtin().unwrap()).unwrap();
+        let file = String::from_utf8(file).unwrap();
+        let header = file.lines().next().unwrap();
+        assert!(header.contains(";points_dettes_sociales;points_retards_de_paiement_fournisseurs;points_of_old;"), "{header}");
     }
 
     #[test]

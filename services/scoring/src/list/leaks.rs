@@ -4,10 +4,11 @@
 //! proposal, file or error. *One list*: walking its pages, streaming it and exporting it give the same rows in the same order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use api::lists::{ExportListRequest, ListEntry, Range, RankedListFilter, TerritoryMatch};
 use domain::{AlertLevel, Department, DepartmentSet, NaiveDate, Siren};
+use panel::Catalogue;
 use proptest::prelude::*;
 use prost::Message;
 use prost_types::FieldMask;
@@ -22,6 +23,8 @@ use super::summary::summarize;
 use super::tests::{entry, info};
 use super::{answer, ranking};
 use crate::access::explains;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().unwrap());
 
 const DEPARTMENTS: [&str; 4] = ["21", "2A", "75", "976"];
 const GATED: [Right; 5] = [Right::Score, Right::Explain, Right::Urssaf, Right::Dgefp, Right::Bdf];
@@ -200,7 +203,7 @@ fn answers(list: &List, earlier: &List, principal: &Principal, question: &Questi
     let parquet = (list.entries.len() == 6).then_some(("parquet", "full"));
     for (format, columns) in [("csv", "full"), ("csv", "codefi")].into_iter().chain(parquet) {
         let request = ExportListRequest { format: format.into(), columns: columns.into(), ..ExportListRequest::default() };
-        all.push(export::write(list, &query, &Asked::parse(&request).unwrap()).map_err(|error| error.to_string()));
+        all.push(export::write(list, &query, &Asked::parse(&request).unwrap(), &CATALOGUE).map_err(|error| error.to_string()));
     }
     all
 }
@@ -238,7 +241,7 @@ proptest! {
         prop_assert!(totals.iter().all(|total| *total == streamed.len() as u64 && *total == summary.total.companies));
         let bytes = |entries: &[ListEntry]| entries.iter().map(Message::encode_to_vec).collect::<Vec<_>>();
         prop_assert_eq!(bytes(&walked), bytes(&streamed));
-        let file = export::write(&list, &query, &Asked::parse(&ExportListRequest::default()).unwrap()).unwrap();
+        let file = export::write(&list, &query, &Asked::parse(&ExportListRequest::default()).unwrap(), &CATALOGUE).unwrap();
         let file = String::from_utf8(file).unwrap();
         let written: Vec<&str> = file.lines().skip(1).filter_map(|line| line.split(';').nth(1)).collect();
         prop_assert_eq!(written, streamed.iter().map(|entry| entry.siren.as_str()).collect::<Vec<_>>());

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use domain::{AlertLevel, BatchKey, Department, NafCode, NafNomenclature, NafSection, NaiveDate, Siren};
+use panel::Catalogue;
 use service_kit::auth::Right;
 
 use super::super::curated::{self, CAP, LEAST_AGE};
 use super::super::entry::{Entry, ListInfo};
+use super::super::facts::folded;
 use super::super::filter::{Flag, Number};
 use super::super::query::Query;
 use super::super::store::List;
@@ -82,18 +84,18 @@ fn code(entry: &Entry) -> Cell {
 }
 
 impl Sheet {
-    /// The columns for the caller of a question.
-    pub fn columns<'a>(self, list: &'a List, query: &Query) -> Vec<Column<'a>> {
+    /// The columns for the caller of a question. Groups are headed by what the catalogue calls them in French.
+    pub fn columns<'a>(self, list: &'a List, query: &Query, catalogue: &Catalogue) -> Vec<Column<'a>> {
         let mut columns = Columns { reader: Reader::new(query.principal().rights), all: Vec::new() };
         match self {
-            Self::Full => full(&mut columns, &list.info),
+            Self::Full => full(&mut columns, &list.info, catalogue),
             Self::Codefi => codefi(&mut columns, list),
         }
         columns.all
     }
 }
 
-fn full(columns: &mut Columns<'_>, info: &ListInfo) {
+fn full(columns: &mut Columns<'_>, info: &ListInfo, catalogue: &Catalogue) {
     let batch = |key: Option<BatchKey>| text(key.map(|key| key.to_string()).unwrap_or_default());
     columns.add("liste", |row| text(row.info.batch.to_string()));
     columns.add("siren", |row| text(row.entry.siren.to_string()));
@@ -120,7 +122,10 @@ fn full(columns: &mut Columns<'_>, info: &ListInfo) {
     columns
         .gated("heures_activite_partielle", Number::ShortTimeHours.right(), |row| Cell::Number(row.entry.indicators.short_time_hours, 1));
     for (position, group) in info.groups.iter().enumerate() {
-        columns.add(&format!("points_{group}"), points(position));
+        // A list of an earlier catalogue may have a group that this one does not: it keeps its name.
+        let known = catalogue.groups().iter().find(|known| known.name == *group);
+        let heading = known.map_or(group.clone(), |known| folded(&known.label_fr).replace(' ', "_"));
+        columns.add(&format!("points_{heading}"), points(position));
     }
     columns.gated("raisons", Some(Right::Explain), |row| {
         text(row.entry.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join(" | "))

@@ -61,10 +61,16 @@ impl Formats {
     }
 }
 
-pub(super) fn write(list: &List, query: &Query, asked: &Asked, entries: impl Iterator<Item = Entry>) -> Result<Vec<u8>, XlsxError> {
+pub(super) fn write(
+    list: &List,
+    query: &Query,
+    asked: &Asked,
+    columns: &[Column<'_>],
+    entries: impl Iterator<Item = Entry>,
+) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
     let formats = Formats::new();
-    let companies = write_companies(workbook.add_worksheet(), &formats, &asked.sheet.columns(list, query), list, entries)?;
+    let companies = write_companies(workbook.add_worksheet(), &formats, columns, list, entries)?;
     let sheet = workbook.add_worksheet().set_name("Filtres")?;
     sheet.set_column_width(0, 34)?;
     sheet.set_column_width(1, 110)?;
