@@ -3,11 +3,12 @@
 #
 # Usage: setup.sh [build] [test] [lint] [clients] [chart] [image] [fuzz]     (the first three without argument)
 #
-# System packages come from Debian (with sudo unless root); everything else goes to $SF_CACHE/tools.
+# System packages come from Debian (with sudo unless root); Rust to ~/.cargo when there is none; everything else to $SF_CACHE/tools.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+RUSTUP=1.28.2
 NEXTEST=0.9.151
 DENY=0.20.2
 FUZZ=0.13.2
@@ -29,6 +30,8 @@ missing_packages() {
         have make || echo make
         have git || echo git
         has_libclang || echo libclang-dev
+        # What fetches Rust.
+        have cargo || have curl || printf '%s\n' curl ca-certificates
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
         ;;
     test)
@@ -70,17 +73,29 @@ install_packages() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}" >/dev/null
 }
 
+# Rust's own installer, of a version whose content is known. It puts the toolchain that we test with into ~/.cargo and ~/.rustup, and changes no profile.
+install_rust() {
+    local toolchain=$1 machine sha256 init=$SF_CACHE/rustup-init
+    machine=$(uname -m)
+    case $(uname -s)-$machine in
+    Linux-x86_64) sha256=20a06e644b0d9bd2fbdbfd52d42540bdde820ea7df86e92e533c073da0cdd43c ;;
+    Linux-aarch64) sha256=e3853c5a252fca15252d07cb23a1bdd9377a8c6f3efa01531109281ae47f841c ;;
+    *) die "Rust is missing; install it as https://rustup.rs says, then try again" ;;
+    esac
+    say "installing Rust $toolchain in $HOME/.cargo and $HOME/.rustup"
+    curl -sSf --proto '=https' --tlsv1.2 -o "$init" "https://static.rust-lang.org/rustup/archive/$RUSTUP/$machine-unknown-linux-gnu/rustup-init" ||
+        die "Rust is missing and cannot be fetched; install it as https://rustup.rs says, then try again"
+    sha256sum --quiet -c - <<<"$sha256  $init"
+    chmod +x "$init"
+    "$init" -q -y --no-modify-path --profile minimal --default-toolchain "$toolchain" --component rustfmt,clippy >/dev/null
+    rm "$init"
+}
+
 # Checks for a Rust toolchain as new as Cargo.toml asks for.
 check_rust() {
     local wanted found
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
-    if ! have cargo && have apt-get && [ "$(id -u)" = 0 ] && apt-cache policy rustup 2>/dev/null | grep 'Candidate: [0-9]' >/dev/null; then
-        say "installing rustup from Debian, and the stable toolchain"
-        apt-get install -q -y --no-install-recommends rustup >/dev/null
-        rustup toolchain install stable --profile minimal --component rustfmt --component clippy
-    fi
-    have cargo || die "Rust $wanted or newer is missing; install it with the command of https://rustup.rs:
-  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+    have cargo || install_rust "$wanted"
     found=$(cargo --version | cut -d' ' -f2)
     [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -1)" = "$wanted" ] || die "Rust $found is too old, $wanted or newer is needed: rustup update stable"
 }
