@@ -42,6 +42,8 @@ REFUSED=(
     networkPolicy.allow.clients[0].namespace=tools
     trainingWorkers.replicas=1000
     graceSeconds=0
+    services.training.secretFolders.my-signing=relative
+    trainingWorkers.replicas=2,services.training.replicas=2
 )
 
 refusals() {

@@ -36,8 +36,11 @@ enum Connection {
 
 impl Link {
     /// Connects lazily. `redis://…` and `rediss://…` name one server; `redis+cluster://[user:password@]host:port,host:port`
-    /// (or `rediss+cluster://`) some nodes of a cluster.
+    /// (or `rediss+cluster://`) some nodes of a cluster. With TLS a server is checked against the authorities of the system, or
+    /// those of the file that SSL_CERT_FILE names.
     pub(crate) fn open(url: &str) -> Result<Self, OnlineError> {
+        // The client takes the process's choice of cryptography. An error means that it was made already.
+        let _made = rustls::crypto::ring::default_provider().install_default();
         if let Some((scheme, rest)) = url.split_once("+cluster://") {
             let (login, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
             let at = if login.is_empty() { "" } else { "@" };

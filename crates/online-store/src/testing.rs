@@ -32,6 +32,15 @@ impl Redis {
         Self::start_with(port, Vec::new())
     }
 
+    /// Starts one on a free port that speaks TLS only, with the certificate and the key of these files.
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> Self {
+        let [port] = free_ports();
+        let (secured, certificate, key) = (port.to_string(), certificate.display().to_string(), key.display().to_string());
+        let arguments = ["--port", "0", "--tls-port", &secured, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let arguments = [&arguments[..], &["--tls-auth-clients", "no"]].concat();
+        Self::start_with(port, arguments.into_iter().map(str::to_owned).collect())
+    }
+
     fn start_with(port: u16, arguments: Vec<String>) -> Self {
         let mut server = Self { process: None, port, arguments };
         server.start_again();
@@ -81,7 +90,8 @@ impl Redis {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let scheme = if self.arguments.iter().any(|argument| argument == "--tls-port") { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// What a command answers, as `redis-cli` prints it.

@@ -55,7 +55,9 @@ pub struct ServerConfig {
     pub admin: SocketAddr,
     /// Certificate, key and client authorities; plain text without.
     pub tls: Option<TlsConfig>,
-    /// Seconds that running requests are given to finish when the service stops.
+    /// Milliseconds between saying "not serving" and refusing connections when the service stops, for balancers to look away.
+    pub look_away_ms: u64,
+    /// Seconds that running requests are given to finish after that.
     pub grace_seconds: u64,
     /// Seconds after which a unary request is given up.
     pub request_seconds: u64,
@@ -73,6 +75,7 @@ impl Default for ServerConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             admin: ([127, 0, 0, 1], 0).into(),
             tls: None,
+            look_away_ms: 500,
             grace_seconds: 30,
             request_seconds: 120,
             max_message_bytes: 8 * 1024 * 1024,

@@ -19,9 +19,6 @@ use crate::limits::Limits;
 use crate::observe::Observe;
 use crate::tls;
 
-/// Time between saying "not serving" and refusing connections, so that balancers look away first.
-const LOOK_AWAY: Duration = Duration::from_millis(500);
-
 fn configuration(what: &str, error: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(ErrorCode::Configuration, format!("{what}: {error}"))
 }
@@ -86,7 +83,8 @@ pub async fn serve(config: &ServerConfig, limits: &Limits, routes: Routes, names
     for name in names {
         reporter.set_service_status(*name, ServingStatus::NotServing).await;
     }
-    tokio::time::sleep(LOOK_AWAY).await;
+    // Balancers look away first.
+    tokio::time::sleep(Duration::from_millis(config.look_away_ms)).await;
     let _closed = close.send(());
     tokio::select! {
         ended = server => match ended {

@@ -16,7 +16,8 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, KeyValue, global};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
-use opentelemetry_otlp::{ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+use opentelemetry_otlp::{ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
@@ -120,9 +121,9 @@ fn start(config: &TelemetryConfig, program: &str) -> Result<Started, TelemetryEr
     let Some(collector) = config.otlp.as_deref() else {
         return Ok(Started { registry, meters: meters.build(), tracers: None, logs: None });
     };
-    let spans = SpanExporter::builder().with_tonic().with_endpoint(collector).build()?;
-    let lines = LogExporter::builder().with_tonic().with_endpoint(collector).build()?;
-    let figures = MetricExporter::builder().with_tonic().with_endpoint(collector).build()?;
+    let spans = sent_to(collector, SpanExporter::builder().with_tonic()).build()?;
+    let lines = sent_to(collector, LogExporter::builder().with_tonic()).build()?;
+    let figures = sent_to(collector, MetricExporter::builder().with_tonic()).build()?;
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.sampled_share)));
     Ok(Started {
         registry,
@@ -132,6 +133,12 @@ fn start(config: &TelemetryConfig, program: &str) -> Result<Started, TelemetryEr
         ),
         logs: Some(SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(lines).build()),
     })
+}
+
+/// An `https` collector is checked against the authorities of the system, or those of SSL_CERT_FILE.
+fn sent_to<B: WithExportConfig + WithTonicConfig>(collector: &str, builder: B) -> B {
+    let builder = builder.with_endpoint(collector);
+    if collector.starts_with("https:") { builder.with_tls_config(ClientTlsConfig::new().with_native_roots()) } else { builder }
 }
 
 /// All metrics of this process, in Prometheus' text format; empty before [`init`].

@@ -69,7 +69,7 @@ pub struct Settings {
     pub capacity: u32,
     /// Private Ed25519 key, a PEM file, that signs the models; without one they are not signed.
     pub signing_key: Option<PathBuf>,
-    /// Address at which other processes reach this one when they train together; LightGBM takes a free port.
+    /// Address at which other processes reach this one when they train together, at a free port.
     pub host: IpAddr,
     /// Protocols measured beside the one asked for, when a request names none.
     pub compare: Vec<String>,
@@ -110,7 +110,7 @@ impl Service for TrainingProcess {
             |error: SignatureError| ServiceError::new(ErrorCode::Configuration, error.to_string()).with("field", "service.signing_key");
         let key = settings.signing_key.as_deref().map(SigningKey::read).transpose().map_err(refused)?.map(Arc::new);
         let (lake, catalogue, meeting) = (context.lake.clone(), Arc::new(catalogue), Arc::new(Meeting::default()));
-        let workers = meeting.clone();
+        let service = service::Service { context: context.clone(), meeting: meeting.clone(), settings: settings.clone() };
         context.jobs.register(TRAIN, move |request: TrainModelRequest, progress: JobProgress| {
             let (lake, catalogue, settings, key, meeting) =
                 (lake.clone(), catalogue.clone(), settings.clone(), key.clone(), meeting.clone());
@@ -120,7 +120,7 @@ impl Service for TrainingProcess {
                 Ok(model)
             }
         });
-        routes.add_service(TrainingServiceServer::new(service::Service { context: context.clone(), meeting: workers }));
+        routes.add_service(TrainingServiceServer::new(service));
         Ok(())
     }
 }

@@ -13,11 +13,11 @@ use service_kit::Context;
 use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
 
-use crate::TRAIN;
 use crate::crew::Meeting;
 use crate::error::TrainingError;
 use crate::registry::Registry;
 use crate::setup::Asked;
+use crate::{Settings, TRAIN};
 
 /// The service.
 pub struct Service {
@@ -25,6 +25,8 @@ pub struct Service {
     pub context: Context,
     /// Where workers come.
     pub meeting: Arc<Meeting>,
+    /// What trainings here go by.
+    pub settings: Settings,
 }
 
 impl Service {
@@ -80,6 +82,8 @@ impl TrainingService for Service {
             machines: work.place.machines.iter().map(ToString::to_string).collect(),
             request: Some(work.request),
             setup: work.setup,
+            threads: self.settings.threads,
+            training_month_step: self.settings.training_month_step,
         }))
     }
 

@@ -28,8 +28,6 @@ pub struct Worker<'a> {
     pub lake: &'a Lake,
     /// The features.
     pub catalogue: &'a Catalogue,
-    /// The same as that service's.
-    pub settings: &'a Settings,
     /// Its own address, as the others reach it.
     pub host: IpAddr,
 }
@@ -64,9 +62,11 @@ impl Worker<'_> {
         let strange = || TrainingError::Workers("the service gave a place that makes no sense".to_owned());
         let machines = response.machines.iter().map(|machine| machine.parse()).collect::<Result<_, _>>().map_err(|_| strange())?;
         let place = Place { rank: response.rank as usize, machines };
-        let setup = Setup::of(self.lake, self.catalogue, self.settings, &response.request.ok_or_else(strange)?).await?;
+        let (threads, training_month_step) = (response.threads, response.training_month_step);
+        let settings = Settings { threads, training_month_step, ..Settings::default() };
+        let setup = Setup::of(self.lake, self.catalogue, &settings, &response.request.ok_or_else(strange)?).await?;
         if setup.fingerprint()? != response.setup {
-            let why = "this worker has other features, another version of the table or other settings than the service";
+            let why = "this worker is of another version, or has other features or another version of the table, than the service";
             return Err(TrainingError::Workers(why.to_owned()));
         }
         let task = move || {

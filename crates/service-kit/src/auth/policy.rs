@@ -17,6 +17,8 @@ const NEEDS: &[(&str, &[Right])] = &[
     ("/inference.GRPCInferenceService/", &[Right::ServiceScore]),
     ("/signauxfaibles.features.v1.FeatureService/Get", &[Right::ServiceFeatures, Right::Operator]),
     ("/signauxfaibles.features.v1.FeatureService/List", &[Right::ServiceFeatures, Right::Operator]),
+    ("/signauxfaibles.features.v1.FeatureService/BatchGet", &[Right::ServiceFeatures, Right::Operator]),
+    ("/signauxfaibles.features.v1.FeatureService/Export", &[Right::ServiceFeatures, Right::Operator]),
 ];
 const OPERATOR: &[Right] = &[Right::Operator];
 
@@ -45,7 +47,10 @@ mod tests {
             ("/signauxfaibles.lists.v1.ListService/GetRankedList", Right::Score),
             ("/signauxfaibles.lists.v1.ListService/PublishList", Right::Operator),
             ("/signauxfaibles.scoring.v1.ScoringService/ScoreCompany", Right::ServiceScore),
-            ("/signauxfaibles.features.v1.FeatureService/GetOnlineFeatures", Right::ServiceFeatures),
+            ("/signauxfaibles.features.v1.FeatureService/BatchGetFeatures", Right::ServiceFeatures),
+            ("/signauxfaibles.features.v1.FeatureService/ExportFeatures", Right::ServiceFeatures),
+            ("/signauxfaibles.features.v1.FeatureService/GetCompanyHistory", Right::ServiceFeatures),
+            ("/signauxfaibles.features.v1.FeatureService/CheckConsistency", Right::Operator),
             ("/signauxfaibles.features.v1.FeatureService/BuildFeatures", Right::Operator),
             ("/signauxfaibles.ingestion.v1.IngestionService/ListBatches", Right::Operator),
             ("/signauxfaibles.companies.v1.CompanyService/BreakGlass", Right::Score),

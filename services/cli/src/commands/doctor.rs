@@ -93,14 +93,18 @@ pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What a service answered. Nothing done yet is a warning; a service that does not answer is a failure.
+/// What a service answered. Nothing done yet is a warning, and so is what the caller may not see: who operates the suite need not
+/// be one who may read lists. A service that does not answer is a failure.
 fn reply<T>(what: &'static str, reply: Result<tonic::Response<T>, Status>, describe: impl FnOnce(&T) -> String) -> Check {
     match reply {
         Ok(reply) => (Verdict::Ok, what, describe(reply.get_ref())),
         Err(status) => {
             let error = ServiceError::from_status(&status);
-            let early = matches!(error.code(), ErrorCode::NoChampion | ErrorCode::NothingPublished | ErrorCode::FeaturesNotBuilt);
-            (if early { Verdict::Warn } else { Verdict::Fail }, what, error.to_string())
+            let answered = matches!(
+                error.code(),
+                ErrorCode::NoChampion | ErrorCode::NothingPublished | ErrorCode::FeaturesNotBuilt | ErrorCode::RightMissing
+            );
+            (if answered { Verdict::Warn } else { Verdict::Fail }, what, error.to_string())
         }
     }
 }

@@ -185,13 +185,8 @@ pub async fn worker(arguments: &Arguments, worker: &TrainWorker) -> Result<(), F
     };
     let config = config::load(arguments)?;
     let (lake, catalogue) = (open_lake(&config)?, panel::Catalogue::builtin().map_err(|error| Failure::usage(error.to_string()))?);
-    let worker_of = training::worker::Worker {
-        client: Clients::remote(servers)?.training(),
-        lake: &lake,
-        catalogue: &catalogue,
-        settings: &config.service.training,
-        host: worker.address,
-    };
+    let worker_of =
+        training::worker::Worker { client: Clients::remote(servers)?.training(), lake: &lake, catalogue: &catalogue, host: worker.address };
     let quiet = arguments.quiet;
     let mut told = |what: &str| {
         if !quiet {

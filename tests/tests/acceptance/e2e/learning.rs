@@ -98,7 +98,11 @@ fn processes_train_together_and_start_over_when_one_is_lost() {
         assert!(patience.elapsed() < Duration::from_mins(1), "the service is not up");
         sleep(Duration::from_millis(200));
     }
-    let worker = || Process(sf.clone().with_env("SF_SERVER", &url).spawn(&["train-worker"]));
+    // Workers go by the service's settings: a Deployment of them has none of its own, and other defaults.
+    let worker = || {
+        let sf = sf.clone().with_env("SF_SERVER", &url).with_env("SF_SERVICE__TRAINING__THREADS", "1");
+        Process(sf.with_env("SF_SERVICE__TRAINING__TRAINING_MONTH_STEP", "7").spawn(&["train-worker"]))
+    };
     let first = worker();
     let together = remote.json(&[&TRAIN[..], &["--workers", "2"]].concat());
     assert_ne!(together["id"], alone["id"]);

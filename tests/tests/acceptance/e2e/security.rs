@@ -7,6 +7,7 @@ use std::time::Duration;
 use acceptance::cluster::{Cluster, Setup};
 use acceptance::identity::{AUDIENCE, ISSUER, Provider};
 use acceptance::sf::Sf;
+use online_store::testing::Redis;
 use tempfile::tempdir;
 
 const SERVICES: [&str; 4] = ["ingestion", "feature-store", "training", "scoring"];
@@ -61,6 +62,7 @@ fn every_port_asks_for_a_certificate_and_services_are_known_by_theirs() {
     let month = showing(Sf::remote(&cluster.servers()).with_env("SF_TOKEN", &operator), &ours, &ours, "tool");
     let delivery = Sf::delivery(folder.path(), 400);
     month.ok(&["run", delivery.to_str().unwrap(), "--batch", "2511"]);
+    assert!(month.ok(&["doctor"]).contains("SF-API-0007"), "the list is not for operators, and nothing is wrong with that");
     let everybody = provider.token("everybody", &["operator", "score", "France entière"]);
     let bare = Sf::remote(&cluster.servers()).with_env("SF_TOKEN", &everybody);
     let right = showing(bare.clone(), &ours, &ours, "tool");
@@ -97,6 +99,29 @@ fn every_port_asks_for_a_certificate_and_services_are_known_by_theirs() {
         assert!(!right.ok(question).is_empty(), "{service}");
     }
     assert!(cluster.metrics("scoring").contains("sf_tls_certificate_end_seconds"));
+}
+
+#[test]
+fn vectors_go_to_a_redis_that_speaks_tls_if_it_is_the_right_one() {
+    let folder = tempdir().unwrap();
+    certificates(folder.path(), &["redis"]);
+    let file = |name: &str| folder.path().join(name);
+    let redis = Redis::start_with_tls(&file("redis.pem"), &file("redis.key"));
+    let sf = Sf::embedded(&file("data")).with_env("SF_ONLINE__REDIS_URL", &redis.url());
+    let trusting = sf.clone().with_env("SSL_CERT_FILE", &file("ca.pem").display().to_string());
+    let said = |sf: &Sf| {
+        let checks: serde_json::Value = serde_json::from_slice(&sf.output(&["--format", "json", "doctor"]).stdout).unwrap();
+        let redis = checks["checks"].as_array().unwrap().iter().find(|check| check["check"] == "Redis").unwrap().clone();
+        (redis["verdict"].as_str().unwrap().to_owned(), redis["detail"].to_string())
+    };
+    assert_eq!(said(&trusting).0, "WARN", "it is empty");
+    let delivery = Sf::delivery(folder.path(), 200);
+    trusting.ok(&["ingest", delivery.to_str().unwrap(), "--batch", "2511"]);
+    trusting.ok(&["features", "build", "--batch", "2511"]);
+    let (verdict, detail) = said(&trusting);
+    assert!(verdict == "OK" && detail.contains("generation"), "{verdict} {detail}");
+    let (verdict, detail) = said(&sf);
+    assert!(verdict == "FAIL" && detail.contains("certificate"), "of an unknown authority: {verdict} {detail}");
 }
 
 fn tokens_are_checked(cluster: &Cluster, provider: &Provider, ours: &Path) {
