@@ -71,8 +71,8 @@ impl Lists {
         }
         let latest = self.state.lists.serve(LATEST).await?;
         match readable(id, latest.list.info.batch)? {
-            LATEST => Ok(latest),
-            earlier => self.state.lists.serve(earlier).await,
+            None => Ok(latest),
+            Some(earlier) => self.state.lists.serve_published(earlier).await,
         }
     }
 
@@ -81,23 +81,26 @@ impl Lists {
         let mask = Mask::parse(request.read_mask.as_ref())?;
         let query = self.query(principal, request.structured_filter, &request.filter, &request.order_by).await?;
         let served = self.open(query.principal(), &request.id).await?;
-        let (list, seal) = (&served.list, self.state.lists.seal().await?);
+        let list = &served.list;
         let (batch, generation) = list.identity();
         let mut after = None;
         if !request.page_token.is_empty() {
-            let page = Page::parse(&request.page_token, &query, seal)?;
+            let page = Page::parse(&request.page_token, &query, self.state.lists.seal().await?)?;
             if (page.list, page.generation) != (batch, generation) {
                 return Err(page::moved(batch, generation).into());
             }
             after = Some(page.after_rank);
         }
         let answer = answer::page(list, &query, mask, size, after);
-        let token = |after_rank| Page { list: batch, generation, after_rank }.token(&query, seal);
+        let next_page_token = match answer.next_after {
+            Some(after_rank) => Page { list: batch, generation, after_rank }.token(&query, self.state.lists.seal().await?),
+            None => String::new(),
+        };
         let audited = audited(&query, list, Some(answer.entries.len()));
         let response = GetRankedListResponse {
             list: Some(self.served(&served).await),
             entries: answer.entries,
-            next_page_token: answer.next_after.map(token).unwrap_or_default(),
+            next_page_token,
             total_size: answer.total,
         };
         Ok((response, audited))
@@ -131,7 +134,12 @@ impl Lists {
         let (from, to) = (self.open(caller, &request.from_id).await?.list, self.open(caller, &request.to_id).await?.list);
         let changes = answer::changes(&from, &to, &query);
         let both = format!("{} {}", from.info.batch, to.info.batch);
-        let audited = Audited { list_id: both, ..audited(&query, &to, Some(changes.len())) };
+        let mut audited = Audited { list_id: both, ..audited(&query, &to, Some(changes.len())) };
+        let opened = query.opened(&from);
+        audited.durable |= !opened.is_empty();
+        audited.sirens.extend(opened.iter().map(ToString::to_string));
+        audited.sirens.sort_unstable();
+        audited.sirens.dedup();
         Ok((DiffListsResponse { changes, model_changed: from.info.model_id != to.info.model_id }, audited))
     }
 
@@ -162,19 +170,24 @@ impl Lists {
         let question = format!("{} {} {}", request.format, request.columns, audited.question);
         let audited = Audited { durable: true, question, ..audited };
         let catalogue = self.state.catalogue.clone();
-        let write = move || export::write(&list, &query, &asked, &catalogue);
+        // A file is made in memory, whoever still waits for it: few at a time.
+        let turn = self.state.exports.clone().acquire_owned().await.map_err(|error| ScoringError::Task(error.to_string()))?;
+        let write = move || {
+            let _turn = turn;
+            export::write(&list, &query, &asked, &catalogue)
+        };
         let bytes = tokio::task::spawn_blocking(write).await.map_err(|error| ScoringError::Task(error.to_string()))??;
         Ok((bytes.into(), audited))
     }
 }
 
-/// The name of a list that readers may ask for: the published one, or that of an earlier batch. A later one is a draft; for them
-/// it does not exist yet.
-fn readable(id: &str, published: BatchKey) -> Result<&str, ScoringError> {
+/// The earlier list that readers ask for by this name, or none for the published one. A later one is a draft; for them it does not
+/// exist yet.
+fn readable(id: &str, published: BatchKey) -> Result<Option<BatchKey>, ScoringError> {
     match id.parse::<BatchKey>() {
-        _ if id.is_empty() || id == LATEST => Ok(LATEST),
-        Ok(batch) if batch == published => Ok(LATEST),
-        Ok(batch) if batch < published => Ok(id),
+        _ if id.is_empty() || id == LATEST => Ok(None),
+        Ok(batch) if batch == published => Ok(None),
+        Ok(batch) if batch < published => Ok(Some(batch)),
         _ => Err(ScoringError::ListNotFound(id.to_owned())),
     }
 }
@@ -217,9 +230,7 @@ impl ListService for Lists {
     async fn list_lists(&self, request: Request<ListListsRequest>) -> Result<Response<ListListsResponse>, Status> {
         let drafts = reads_drafts(&Principal::of(&request)?);
         let published = self.state.lists.published().await?;
-        let lists = self.state.lists.all().await?;
-        let open = |info: &&ListInfo| drafts || published.is_some_and(|(batch, _)| info.batch <= batch);
-        let lists = lists.iter().filter(open).map(|info| reply::described(info, published)).collect();
+        let lists = self.state.lists.all(drafts).await?.iter().map(|info| reply::described(info, published)).collect();
         Ok(Response::new(ListListsResponse { lists, next_page_token: String::new() }))
     }
 
@@ -279,14 +290,10 @@ mod tests {
     #[test]
     fn a_draft_does_not_exist_for_readers() {
         let published = "2511".parse().unwrap();
-        for (id, expected) in [
-            ("", Some("latest")),
-            ("latest", Some("latest")),
-            ("2511", Some("latest")),
-            ("2509", Some("2509")),
-            ("2512", None),
-            ("x", None),
-        ] {
+        for (id, expected) in
+            [("", Some(None)), ("latest", Some(None)), ("2511", Some(None)), ("2509", Some(Some("2509"))), ("2512", None), ("x", None)]
+        {
+            let expected = expected.map(|earlier| earlier.map(|batch: &str| batch.parse().unwrap()));
             assert_eq!(readable(id, published).ok(), expected, "{id}");
         }
     }

@@ -78,6 +78,12 @@ impl Scoring {
     async fn explain(&self, siren: &str, rights: Rights) -> Result<ScoreExplanation, ScoringError> {
         let (champion, siren) = (self.state.champion().await?, parse(siren)?);
         let vector = self.vectors(&champion, &[siren]).await?.pop().flatten().ok_or(ScoringError::UnknownCompany(siren))?;
+        if vector.blob.status != RiskStatus::AtRisk as u8 {
+            // There is no score to explain.
+            let scored = champion.score(&vector.blob.values)?;
+            let score = scored.first().map(|scored| score(&champion, siren, &vector, *scored));
+            return Ok(ScoreExplanation { score, ..ScoreExplanation::default() });
+        }
         let described = |explanation: &Explanation| score(&champion, siren, &vector, explanation.scored);
         explained::explain(&champion, vector.blob.values.clone(), rights, described).await
     }

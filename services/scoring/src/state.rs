@@ -11,7 +11,7 @@ use service_kit::Context;
 use service_kit::audit::Trail;
 use service_kit::operations::Jobs;
 use telemetry::{Attribute, set};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use trees::signature::TrustedKeys;
 
 use crate::champion::Champion;
@@ -19,6 +19,9 @@ use crate::error::ScoringError;
 use crate::follows::FollowStore;
 use crate::list::store::ListStore;
 use crate::shadow;
+
+/// Files made at a time: one of the whole country takes hundreds of megabytes.
+const EXPORTS: usize = 2;
 
 /// Shared state.
 pub struct State {
@@ -32,6 +35,8 @@ pub struct State {
     pub audit: Trail,
     /// Jobs of the process.
     pub jobs: Jobs,
+    /// Turns to make a file.
+    pub exports: Arc<Semaphore>,
     /// The features of the program and their groups.
     pub catalogue: Arc<Catalogue>,
     lake: Lake,
@@ -47,7 +52,8 @@ impl State {
         let (lake, jobs, audit) = (context.lake.clone(), context.jobs.clone(), context.audit.clone());
         let (lists, follows) = (ListStore::new(lake.clone()), FollowStore::new(lake.clone()));
         let (champion, loading) = (ArcSwapOption::empty(), Mutex::new(()));
-        let state = Arc::new(Self { vectors, lists, follows, audit, jobs, lake, catalogue, trusted, champion, loading });
+        let exports = Arc::new(Semaphore::new(EXPORTS));
+        let state = Arc::new(Self { exports, vectors, lists, follows, audit, jobs, lake, catalogue, trusted, champion, loading });
         // Each on its own: storage that is away keeps one waiting for minutes, and readers must hear of it from the other.
         let follower = state.clone();
         tokio::spawn(async move {

@@ -95,16 +95,17 @@ impl Companies {
         }
         let follows = self.state.follows.of(principal).await;
         let known = Known { entry, history: history.as_ref(), places: &[], grant: follows.of(siren, Utc::now()) };
-        // The history of scores costs a reading of every list: only for those who may see it.
+        // The history of scores costs a reading of every list: only for those who may see it, and of a company that left the list.
         let mut places = Vec::new();
-        if known.decide(principal).rights.has(Right::Score) {
+        if entry.is_none() || known.decide(principal).rights.has(Right::Score) {
             places = match within(PATIENCE, self.places(siren, served.as_ref())).await {
                 Err(error) => left_out(error, &mut stale)?,
                 places => places?,
             };
         }
         let from = from_month(&request.from_month, history.as_ref())?;
-        let shown = sheet::sheet(Known { places: &places, ..known }, principal, &from);
+        let known = Known { places: &places, ..known };
+        let shown = sheet::sheet(known, principal, &from);
         Ok((CompanySheet { stale, ..shown }, known.is_opened_by_grant(principal)))
     }
 
@@ -124,9 +125,13 @@ impl Companies {
     /// Whether a company exists, and whether an establishment of it is in the caller's territory.
     async fn visible(&self, principal: &Principal, siren: Siren) -> Result<bool, ScoringError> {
         let served = self.published().await?;
-        let departments = served.as_ref().and_then(|served| served.list.find(siren)).map(|entry| entry.departments);
-        match departments {
-            Some(departments) => Ok(departments.intersects(principal.territories)),
+        let entry = served.as_ref().and_then(|served| served.list.find(siren)).map(Placed::of);
+        let last = match entry {
+            Some(entry) => Some(entry),
+            None => within(PATIENCE, self.places(siren, served.as_ref())).await?.first().map(|(_, placed)| *placed),
+        };
+        match last {
+            Some(last) => Ok(last.departments.intersects(principal.territories)),
             None if within(PATIENCE, self.history(siren)).await?.is_some() => Ok(false),
             None => Err(ScoringError::UnknownCompany(siren)),
         }

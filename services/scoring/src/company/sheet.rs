@@ -36,23 +36,28 @@ pub struct Known<'a> {
     pub entry: Option<&'a Entry>,
     /// Its history in the feature store, if that knows it.
     pub history: Option<&'a CompanyHistory>,
-    /// Where it was on published lists, latest first.
+    /// Where it was on published lists, latest first; not yet known before it is decided who may know it, unless `entry` is missing.
     pub places: &'a [(ListInfo, Placed)],
     /// What opened it to the caller, if that holds.
     pub grant: Option<&'a Grant>,
 }
 
 impl Known<'_> {
-    /// What the caller may see of it. A company that is on no list has no establishment that we know of.
+    /// Where it is, or was when a list last had it: one that failed since is no longer on the published list, and open as before.
+    fn last(&self) -> Option<Placed> {
+        self.entry.map(Placed::of).or_else(|| self.places.first().map(|(_, placed)| *placed))
+    }
+
+    /// What the caller may see of it. A company that never was on a list has no establishment that we know of.
     pub fn decide(&self, principal: &Principal) -> Decision {
-        let departments = self.entry.map(|entry| entry.departments).unwrap_or_default();
+        let departments = self.last().map(|last| last.departments).unwrap_or_default();
         let company = Company { departments, ever_alerted: self.ever_alerted(), followed: self.opens(principal) };
-        decide(principal, company, self.entry.and_then(|entry| entry.department))
+        decide(principal, company, self.last().and_then(|last| last.department))
     }
 
     /// Whether the grant opens it: one that was made as a follow in the territory does as long as the company is there.
     fn opens(&self, principal: &Principal) -> bool {
-        let here = || self.entry.is_some_and(|entry| entry.departments.intersects(principal.territories));
+        let here = || self.last().is_some_and(|last| last.departments.intersects(principal.territories));
         self.grant.is_some_and(|grant| !grant.is_of_territory() || here())
     }
 
@@ -64,7 +69,7 @@ impl Known<'_> {
     }
 
     fn ever_alerted(&self) -> bool {
-        self.entry.is_some_and(|entry| entry.first_alert.first.is_some())
+        self.last().is_some_and(|last| last.ever_alerted)
     }
 }
 
@@ -179,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::follows::Reason;
-    use crate::list::tests::{alerted, entry};
+    use crate::list::tests::{alerted, entry, info};
 
     /// A history of a year with every series of the feature store, of which the first half of the year is observed.
     fn history() -> CompanyHistory {
@@ -247,6 +252,19 @@ mod tests {
         assert_eq!(open.series.len(), 9);
         let access = open.access.unwrap();
         assert!(access.followed && !access.break_glass && access.until.is_some() && access.withheld.is_empty());
+    }
+
+    #[test]
+    fn a_company_that_left_the_list_is_open_to_whom_it_was() {
+        let (history, alert) = (history(), alerted(1, "21", 0.9));
+        let places = [(info(), Placed::of(&alert))];
+        let known = Known { entry: None, history: Some(&history), places: &places, grant: None };
+        let open = sheet(known, &agent(&Right::ALL), "");
+        assert_eq!((open.series.len(), open.scores.len()), (9, 1));
+        let access = open.access.unwrap();
+        assert!(access.visible && access.in_territory && access.ever_alerted);
+        let quiet = [(info(), Placed::of(&entry(1, "21", 0.1)))];
+        assert_eq!(names(&sheet(Known { places: &quiet, ..known }, &agent(&Right::ALL), "")), PUBLIC, "never alerted");
     }
 
     #[test]

@@ -188,7 +188,7 @@ async fn identities(lake: &Lake, batch: BatchKey, vectors: &[(Siren, Vec<f32>)])
     Ok(identities)
 }
 
-/// What earlier lists said, and nothing of later ones.
+/// What earlier lists said that were published, and nothing of later ones: an alert that nobody saw is none.
 #[derive(Default)]
 struct Past {
     companies: HashMap<Siren, Known>,
@@ -203,16 +203,16 @@ struct Known {
 
 impl Past {
     async fn before(lists: &ListStore, batch: BatchKey) -> Result<Self, ScoringError> {
-        let mut earlier: Vec<BatchKey> = lists.all().await?.into_iter().map(|info| info.batch).filter(|list| *list < batch).collect();
+        let mut earlier: Vec<_> = lists.all_issued().await?.into_iter().filter(|(list, _)| *list < batch).collect();
         earlier.sort_unstable();
         let mut past = Self::default();
-        for list in &earlier {
-            let last = Some(list) == earlier.last();
-            let stored = lists.get(&list.to_string()).await?;
-            past.previous = Some(Previous { batch: *list, model_id: stored.info.model_id.clone() });
+        for &(list, generation) in &earlier {
+            let last = Some(&(list, generation)) == earlier.last();
+            let stored = lists.load((list, generation)).await?;
+            past.previous = Some(Previous { batch: list, model_id: stored.info.model_id.clone() });
             for entry in &stored.entries {
                 let known = past.companies.entry(entry.siren).or_default();
-                known.first = known.first.seen(*list, entry.level);
+                known.first = known.first.seen(list, entry.level);
                 known.previous = last.then_some(entry.level);
             }
         }

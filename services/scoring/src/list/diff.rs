@@ -1,6 +1,6 @@
 //! How a list differs from another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::{AlertLevel, Siren};
 
@@ -43,20 +43,27 @@ impl Change {
     }
 }
 
-/// Companies whose level changed, of those that the question is about, in the order of the later list, then those that left
-/// it. A company absent from a list counts as not alerted on it.
+/// Companies whose level changed, of those that the question is about: those that it finds on the later list, in its order, then those
+/// that it finds on the earlier one only, for example because their level is no longer one that is asked for. A company absent from a
+/// list counts as not alerted on it.
 pub fn diff<'a>(from: &'a List, to: &'a List, query: &'a Query) -> Vec<(Change, &'a Entry, AlertLevel, AlertLevel)> {
-    let levels = |list: &List| list.entries.iter().map(|entry| (entry.siren, entry.level)).collect::<HashMap<Siren, AlertLevel>>();
-    let (before, after) = (levels(from), levels(to));
-    let present = query.rows(to).map(|row| &to.entries[row]).filter_map(|entry| {
+    let before: HashMap<Siren, AlertLevel> = from.entries.iter().map(|entry| (entry.siren, entry.level)).collect();
+    let found: Vec<&Entry> = query.rows(to).map(|row| &to.entries[row]).collect();
+    let sirens: HashSet<Siren> = found.iter().map(|entry| entry.siren).collect();
+    let on_later = found.into_iter().filter_map(|entry| {
         let was = before.get(&entry.siren).copied().unwrap_or(AlertLevel::None);
         Change::between(was, entry.level).map(|change| (change, entry, was, entry.level))
     });
-    let gone =
-        query.rows(from).map(|row| &from.entries[row]).filter(|entry| !after.contains_key(&entry.siren)).filter_map(|entry| {
-            Change::between(entry.level, AlertLevel::None).map(|change| (change, entry, entry.level, AlertLevel::None))
-        });
-    present.chain(gone).collect()
+    let on_earlier = query.rows(from).map(|row| &from.entries[row]).filter(|entry| !sirens.contains(&entry.siren)).filter_map(|entry| {
+        let (entry, was, is) = match to.position(entry.siren) {
+            // What became of it is told to who may see it now.
+            Some(now) if !query.sees(&to.facts[now]) => return None,
+            Some(now) => (&to.entries[now], entry.level, to.entries[now].level),
+            None => (entry, entry.level, AlertLevel::None),
+        };
+        Change::between(was, is).map(|change| (change, entry, was, is))
+    });
+    on_later.chain(on_earlier).collect()
 }
 
 #[cfg(test)]
@@ -89,5 +96,17 @@ mod tests {
         let query = Query::new(Principal::local(), None, "", "").unwrap();
         let changes: Vec<_> = diff(&from, &to, &query).into_iter().map(|(change, entry, ..)| (change, entry.siren.number())).collect();
         assert_eq!(changes, [(Change::New, 3), (Change::New, 2), (Change::Left, 1)]);
+    }
+
+    #[test]
+    fn a_filter_on_the_level_finds_those_that_had_it() {
+        use api::common::AlertLevel::High;
+        let level = |number, level| Entry { level, ..entry(number, "21", 0.5) };
+        let from = List::new(info(), vec![level(1, AlertLevel::High), level(2, AlertLevel::High), level(3, AlertLevel::High)]);
+        let to = List::new(info(), vec![level(1, AlertLevel::None), level(2, AlertLevel::Moderate), level(3, AlertLevel::High)]);
+        let high = api::lists::RankedListFilter { alert_levels: vec![High.into()], ..Default::default() };
+        let query = Query::new(Principal::local(), Some(high), "", "").unwrap();
+        let changes: Vec<_> = diff(&from, &to, &query).into_iter().map(|(change, entry, ..)| (change, entry.siren.number())).collect();
+        assert_eq!(changes, [(Change::Left, 1), (Change::DeEscalated, 2)]);
     }
 }

@@ -46,7 +46,7 @@ impl Query {
             followed: Arc::default(),
             asked,
         };
-        query.check_departments(structured::departments(&message)?)?;
+        query.check_departments(query.filter.departments())?;
         Ok(query)
     }
 
@@ -241,6 +241,11 @@ mod tests {
         let paris = RankedListFilter { departments: vec!["75".into(), "21".into()], ..RankedListFilter::default() };
         assert_eq!(rows(agent(&["21"], &[Right::Score]), paris.clone()), Err(ErrorCode::OutOfTerritory));
         assert_eq!(rows(agent(&[], &[Right::Score, Right::ServiceScore]), paris), Ok(vec![0, 2, 3]));
+        let ask = |filter: &str| Query::new(agent(&["21"], &[Right::Score]), None, filter, "").map(|_| ()).map_err(|error| error.code());
+        for filter in ["department = 75", "region = 11", "headcount > 1 AND (department = 21 OR departments = 75)"] {
+            assert_eq!(ask(filter), Err(ErrorCode::OutOfTerritory), "{filter}");
+        }
+        assert_eq!(ask("department = 21 AND NOT department = 75"), Ok(()), "who leaves it out does not ask for it");
     }
 
     #[test]

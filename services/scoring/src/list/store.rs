@@ -1,12 +1,15 @@
 //! Lists in the object store: immutable generations, and the pointers that name the built and the published ones.
 
+mod issued;
+mod places;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::NaiveTime;
-use domain::{AlertLevel, BatchKey, Siren};
+use domain::{BatchKey, Siren};
 use lake::{Lake, LakeError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,8 @@ use sha2::{Digest, Sha256};
 use telemetry::{Attribute, set};
 use tokio::sync::OnceCell;
 
+pub use self::places::Placed;
+use self::places::Places;
 use super::codec;
 use super::entry::{Entry, ListInfo};
 use super::facts::{Facts, folded};
@@ -74,14 +79,6 @@ impl List {
     }
 }
 
-/// The published list, and the one before it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Latest {
-    id: BatchKey,
-    generation: u32,
-    previous: Option<Box<Latest>>,
-}
-
 /// The latest generation of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Built {
@@ -107,44 +104,6 @@ pub struct Served {
     pub stale: bool,
 }
 
-/// Where a company was on a list.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Placed {
-    siren: Siren,
-    /// Its probability.
-    pub probability: f64,
-    /// Its level.
-    pub level: AlertLevel,
-    /// Its rank in the country.
-    pub rank: u32,
-}
-
-impl Placed {
-    /// Where an entry is on its list.
-    pub fn of(entry: &Entry) -> Self {
-        Self { siren: entry.siren, probability: entry.probability, level: entry.level, rank: entry.rank }
-    }
-}
-
-/// The places of a list by SIREN: a small part of it, kept for all lists that a history was asked of.
-#[derive(Debug)]
-struct Places {
-    info: ListInfo,
-    by_siren: Vec<Placed>,
-}
-
-impl Places {
-    fn of(list: &List) -> Self {
-        let mut by_siren: Vec<Placed> = list.entries.iter().map(Placed::of).collect();
-        by_siren.sort_unstable_by_key(|placed| placed.siren);
-        Self { info: list.info.clone(), by_siren }
-    }
-
-    fn find(&self, siren: Siren) -> Option<Placed> {
-        self.by_siren.binary_search_by_key(&siren, |placed| placed.siren).ok().map(|found| self.by_siren[found])
-    }
-}
-
 /// Reads and writes lists. Lists once read stay in memory, because they never change; what the names that clients use stand for
 /// is in memory too, and followed, so that a reader never waits for storage and is served while it is away.
 #[derive(Clone)]
@@ -153,18 +112,22 @@ pub struct ListStore {
     cache: Arc<Mutex<HashMap<Identity, Arc<List>>>>,
     places: Arc<Mutex<HashMap<Identity, Arc<Places>>>>,
     known: Arc<Mutex<HashMap<String, Identity>>>,
-    /// The lists that are stored, and when they were asked for.
+    /// One list is loaded at a time: readers who come meanwhile find it in memory.
+    loading: Arc<tokio::sync::Mutex<()>>,
+    /// The lists that were published, and when they were asked for.
     recent: Arc<Mutex<Option<Recent>>>,
     /// Storage did not answer when it was last asked what names stand for.
     away: Arc<AtomicBool>,
     seal: Arc<OnceCell<Seal>>,
 }
 
-/// The lists that were stored at a moment.
+/// The lists that were published by a moment.
 type Recent = (Instant, Vec<Identity>);
 
 /// The published list's name.
 pub const LATEST: &str = "latest";
+/// Before a batch key: the generation of that list that was published, not the one that was built last.
+const PUBLISHED: &str = "published-";
 
 /// What the pointer `page-key` holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -180,6 +143,7 @@ impl ListStore {
             cache: Arc::default(),
             places: Arc::default(),
             known: Arc::default(),
+            loading: Arc::default(),
             recent: Arc::default(),
             away: Arc::default(),
             seal: Arc::default(),
@@ -196,6 +160,11 @@ impl ListStore {
         }
     }
 
+    /// The generation of an earlier list that was published: what readers know by its name.
+    pub async fn serve_published(&self, batch: BatchKey) -> Result<Served, ScoringError> {
+        self.serve(&format!("{PUBLISHED}{batch}")).await
+    }
+
     /// The published list, as far as is known: none while storage is away and it was never asked for.
     pub async fn published_known(&self) -> Option<Identity> {
         self.serve(LATEST).await.ok().map(|served| served.list.identity())
@@ -203,12 +172,16 @@ impl ListStore {
 
     /// Asks storage what the names in use stand for now, and loads the lists that are new. Called again and again by the process.
     pub async fn follow(&self) -> Result<(), ScoringError> {
-        let names: Vec<(String, Identity)> = locked(&self.known).iter().map(|(name, identity)| (name.clone(), *identity)).collect();
+        let mut names: HashMap<String, Option<Identity>> =
+            locked(&self.known).iter().map(|(name, identity)| (name.clone(), Some(*identity))).collect();
+        // The published list is loaded before anybody asks for it.
+        names.entry(LATEST.to_owned()).or_default();
         let mut failure = None;
         for (name, before) in names {
             // Storage that is away is asked again and again below, for minutes: readers are told long before.
             let followed = match within(PATIENCE, self.named(&name)).await {
-                Ok(now) if now == before => Ok(()),
+                Ok(now) if Some(now) == before => Ok(()),
+                Err(ScoringError::NoListPublished) if before.is_none() => Ok(()),
                 Ok(_) => self.get(&name).await.map(drop),
                 Err(error) => Err(error),
             };
@@ -235,12 +208,14 @@ impl ListStore {
         if name == LATEST {
             return self.published().await?.ok_or(ScoringError::NoListPublished);
         }
-        let unknown = || ScoringError::ListNotFound(name.to_owned());
-        let batch = name.parse::<BatchKey>().map_err(|_| unknown())?;
-        Ok((batch, self.built(batch).await?.ok_or_else(unknown)?))
+        let (id, published) = name.strip_prefix(PUBLISHED).map_or((name, false), |id| (id, true));
+        let unknown = || ScoringError::ListNotFound(id.to_owned());
+        let batch = id.parse::<BatchKey>().map_err(|_| unknown())?;
+        let generation = if published { self.issued(batch).await? } else { self.built(batch).await? };
+        Ok((batch, generation.ok_or_else(unknown)?))
     }
 
-    /// Where a company was on the lists that are stored, newest batch first.
+    /// Where a company was on the lists that are or were published, newest batch first.
     pub async fn history(&self, siren: Siren) -> Result<Vec<(ListInfo, Placed)>, ScoringError> {
         let mut found = Vec::new();
         for identity in self.recent().await? {
@@ -297,7 +272,6 @@ impl ListStore {
         self.lake.objects().put(&path(info.batch, info.generation, "entries.parquet"), bytes.into()).await?;
         self.lake.objects().put(&path(info.batch, info.generation, "list.json"), json.into()).await?;
         self.lake.pointers().set(&format!("list-{}", info.batch), &Built { generation: info.generation }).await?;
-        *locked(&self.recent) = None;
         self.remember(List::new(info, entries));
         self.get(&batch.to_string()).await
     }
@@ -320,10 +294,10 @@ impl ListStore {
         Ok(list)
     }
 
-    /// Descriptions of the latest generation of every list, newest batch first.
-    pub async fn all(&self) -> Result<Vec<ListInfo>, ScoringError> {
+    /// Descriptions of every list, newest batch first: of the generation that was built last, or of the one that was published, if any.
+    pub async fn all(&self, drafts: bool) -> Result<Vec<ListInfo>, ScoringError> {
         let mut infos = Vec::new();
-        for identity in self.stored().await? {
+        for identity in if drafts { self.stored().await? } else { self.all_issued().await? } {
             infos.push(self.info(identity).await?);
         }
         Ok(infos)
@@ -332,53 +306,37 @@ impl ListStore {
     /// The latest generation of every list, newest batch first.
     async fn stored(&self) -> Result<Vec<Identity>, ScoringError> {
         let mut stored = Vec::new();
-        for name in self.lake.pointers().list("list-").await? {
-            let Some(batch) = name.strip_prefix("list-").and_then(|key| key.parse::<BatchKey>().ok()) else { continue };
+        for batch in self.batches("list-").await? {
             stored.extend(self.built(batch).await?.map(|generation| (batch, generation)));
         }
-        stored.sort_by_key(|(batch, _)| std::cmp::Reverse(*batch));
         Ok(stored)
     }
 
-    /// The same, as it was a moment ago at most: a history asks for it again and again.
+    /// The batches that pointers of these names are of, newest first.
+    async fn batches(&self, prefix: &str) -> Result<Vec<BatchKey>, ScoringError> {
+        let names = self.lake.pointers().list(prefix).await?;
+        let mut batches: Vec<BatchKey> = names.iter().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
+        batches.sort_unstable_by_key(|batch| std::cmp::Reverse(*batch));
+        Ok(batches)
+    }
+
+    /// What was published, as it was a moment ago at most, because a history asks for it again and again; or, while storage is away, as
+    /// it was last known.
     async fn recent(&self) -> Result<Vec<Identity>, ScoringError> {
-        if let Some((at, stored)) = &*locked(&self.recent)
+        let known = locked(&self.recent).clone();
+        if let Some((at, issued)) = &known
             && at.elapsed() < RECENT
         {
-            return Ok(stored.clone());
+            return Ok(issued.clone());
         }
-        let stored = self.stored().await?;
-        *locked(&self.recent) = Some((Instant::now(), stored.clone()));
-        Ok(stored)
-    }
-
-    /// The published list's batch and generation.
-    pub async fn published(&self) -> Result<Option<Identity>, ScoringError> {
-        Ok(self.latest().await?.map(|latest| (latest.id, latest.generation)))
-    }
-
-    /// Makes a list the published one, in one step. Publishing the published list again changes nothing.
-    pub async fn publish(&self, id: &str) -> Result<Arc<List>, ScoringError> {
-        let list = self.get(id).await?;
-        let current = self.latest().await?;
-        let (id, generation) = list.identity();
-        if current.as_ref().is_none_or(|latest| (latest.id, latest.generation) != (id, generation)) {
-            let previous = current.map(|latest| Box::new(Latest { previous: None, ..latest }));
-            self.lake.pointers().set("list-latest", &Latest { id, generation, previous }).await?;
+        match (within(PATIENCE, self.all_issued()).await, known) {
+            (Ok(issued), _) => {
+                *locked(&self.recent) = Some((Instant::now(), issued.clone()));
+                Ok(issued)
+            }
+            (Err(_), Some((_, issued))) => Ok(issued),
+            (Err(error), None) => Err(error),
         }
-        self.get(LATEST).await
-    }
-
-    /// Publishes again the list that was published before.
-    pub async fn roll_back(&self) -> Result<Arc<List>, ScoringError> {
-        let previous = self.latest().await?.and_then(|latest| latest.previous).ok_or(ScoringError::NothingToRollBack)?;
-        self.load((previous.id, previous.generation)).await?;
-        self.lake.pointers().set("list-latest", &*previous).await?;
-        self.get(LATEST).await
-    }
-
-    async fn latest(&self) -> Result<Option<Latest>, ScoringError> {
-        Ok(self.lake.pointers().read::<Latest>("list-latest").await?.map(|(latest, _)| latest))
     }
 
     async fn built(&self, batch: BatchKey) -> Result<Option<u32>, ScoringError> {
@@ -391,17 +349,28 @@ impl ListStore {
         serde_json::from_slice(&bytes).map_err(|error| ScoringError::document(path, error))
     }
 
-    async fn load(&self, identity: Identity) -> Result<Arc<List>, ScoringError> {
-        if let Some(list) = locked(&self.cache).get(&identity) {
-            return Ok(list.clone());
+    /// The list as it is stored, from memory if it is there.
+    pub async fn load(&self, identity: Identity) -> Result<Arc<List>, ScoringError> {
+        let cached = || locked(&self.cache).get(&identity).cloned();
+        if let Some(list) = cached() {
+            return Ok(list);
+        }
+        let _one = self.loading.lock().await;
+        if let Some(list) = cached() {
+            return Ok(list);
         }
         let (info, (batch, generation)) = (self.info(identity).await?, identity);
         let bytes = self.lake.objects().get(&path(batch, generation, "entries.parquet")).await?;
-        if hex::encode(Sha256::digest(&bytes)) != info.sha256 {
-            return Err(ScoringError::document(path(batch, generation, "entries.parquet"), "its digest is not the one of list.json"));
-        }
-        let entries = codec::decode(&info.groups, bytes)?;
-        Ok(self.remember(List::new(info, entries)))
+        // A list of the country takes seconds, during which scores are asked for.
+        let read = move || {
+            if hex::encode(Sha256::digest(&bytes)) != info.sha256 {
+                return Err(ScoringError::document(path(batch, generation, "entries.parquet"), "its digest is not the one of list.json"));
+            }
+            let entries = codec::decode(&info.groups, bytes)?;
+            Ok(List::new(info, entries))
+        };
+        let list = tokio::task::spawn_blocking(read).await.map_err(|error| ScoringError::Task(error.to_string()))??;
+        Ok(self.remember(list))
     }
 
     fn remember(&self, list: List) -> Arc<List> {
@@ -409,9 +378,10 @@ impl ListStore {
         let published = locked(&self.known).get(LATEST).copied();
         let mut cache = locked(&self.cache);
         cache.insert(list.identity(), list.clone());
-        // The oldest goes first; the published one stays.
+        // The oldest goes first; the published one stays, and so does the one that is asked for.
+        let stays = [published, Some(list.identity())];
         while cache.len() > CACHED {
-            let Some(oldest) = cache.keys().filter(|identity| Some(**identity) != published).min().copied() else { break };
+            let Some(oldest) = cache.keys().filter(|identity| !stays.contains(&Some(**identity))).min().copied() else { break };
             cache.remove(&oldest);
         }
         list

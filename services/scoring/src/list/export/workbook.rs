@@ -218,6 +218,7 @@ fn filters(filter: Option<&RankedListFilter>) -> Vec<(&'static str, String)> {
         ("Délai de paiement Urssaf", yes_no(filter.has_payment_plan)),
         ("Activité partielle", yes_no(filter.short_time_work)),
         ("Créées avant le", filter.created_before.map(|day| format!("{:02}/{:02}/{}", day.day, day.month, day.year)).unwrap_or_default()),
+        ("Suivies par moi", yes_no(filter.followed)),
         ("Recherche", filter.query.clone()),
     ];
     given.into_iter().filter(|(_, value)| !value.is_empty()).collect()

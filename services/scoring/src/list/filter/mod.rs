@@ -149,9 +149,11 @@ impl Test {
         let Row { facts, entry, name, .. } = row;
         Some(match self {
             Self::HeadOffice(set) => set.contains(facts.department?),
+            Self::Establishment(_) if facts.departments.is_empty() => return None,
             Self::Establishment(set) => set.intersects(facts.departments),
             Self::Section(section) => facts.section? == *section,
-            Self::Naf(prefix) => !entry.naf.is_empty() && entry.naf.replace('.', "").starts_with(prefix),
+            Self::Naf(_) if entry.naf.is_empty() => return None,
+            Self::Naf(prefix) => entry.naf.replace('.', "").starts_with(prefix),
             Self::LegalCategory(prefix) => entry.legal_category?.to_string().starts_with(prefix),
             Self::Level(compare, level) => compare.holds(facts.level.cmp(level)),
             Self::PreviousLevel(compare, level) => compare.holds(facts.previous_level?.cmp(level)),
@@ -231,6 +233,19 @@ impl Filter {
         }
     }
 
+    /// The departments that it asks for, by whatever field.
+    pub fn departments(&self) -> DepartmentSet {
+        match self {
+            Self::Test(Test::HeadOffice(set) | Test::Establishment(set)) => *set,
+            // Who leaves some out does not ask for them.
+            Self::Test(_) | Self::Not(_) => DepartmentSet::EMPTY,
+            Self::All(filters) | Self::Any(filters) => filters.iter().fold(DepartmentSet::EMPTY, |mut all, filter| {
+                filter.departments().iter().for_each(|department| all.insert(department));
+                all
+            }),
+        }
+    }
+
     /// The rights that its fields need.
     pub fn rights(&self) -> Vec<Right> {
         match self {
@@ -277,5 +292,8 @@ pub(crate) mod tests {
         assert!(accepts(&not(&Filter::All(vec![large.clone(), not(&here)])), &company), "false settles it");
         company.indicators.headcount = Some(50.0);
         assert!(accepts(&large, &company) && !accepts(&not(&large), &company));
+        company.naf = "".into();
+        let works = Filter::Test(Test::Naf("43".to_owned()));
+        assert!(!accepts(&works, &company) && !accepts(&not(&works), &company));
     }
 }

@@ -67,7 +67,7 @@ pub fn parse(message: &RankedListFilter) -> Result<Filter, ServiceError> {
 }
 
 /// The departments and regions asked for.
-pub fn departments(message: &RankedListFilter) -> Result<DepartmentSet, ServiceError> {
+fn departments(message: &RankedListFilter) -> Result<DepartmentSet, ServiceError> {
     let mut set = DepartmentSet::EMPTY;
     for code in &message.departments {
         set.insert(code.parse::<Department>().map_err(|error| invalid("departments", &error.to_string()))?);
