@@ -42,6 +42,10 @@ pub struct Manifest {
     pub feedback: String,
     /// SHA-256 of the model's text, hexadecimal.
     pub text_sha256: String,
+    /// SHA-256 of its report, `metrics.json`, hexadecimal: what speaks for the model is signed with it, and cannot be replaced. Empty in
+    /// models of before it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub report_sha256: String,
     /// Version of the program that trained it.
     pub code_version: String,
 }
@@ -65,7 +69,7 @@ impl Manifest {
     }
 }
 
-/// SHA-256 of a model's text, hexadecimal.
-pub fn text_digest(text: &str) -> String {
+/// SHA-256 of a model's text or report, hexadecimal.
+pub fn text_digest(text: impl AsRef<[u8]>) -> String {
     hex::encode(Sha256::digest(text))
 }

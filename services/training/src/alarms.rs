@@ -40,6 +40,13 @@ pub enum AlarmKind {
     ProtocolJump,
 }
 
+impl AlarmKind {
+    /// Whether nothing honest explains it. A feature with most of the gain may be what the rows are about.
+    pub const fn is_of_a_leak(self) -> bool {
+        matches!(self, Self::FeatureAlone | Self::ProtocolJump)
+    }
+}
+
 /// Alarms on the features of a model.
 pub fn on_features(effects: &[Effect]) -> Vec<Alarm> {
     let mut alarms = Vec::new();

@@ -96,6 +96,8 @@ impl Meeting {
             *group =
                 Some(Group { request: request.clone(), setup: setup.to_owned(), wanted: processes.saturating_sub(1), came: Vec::new() });
         }
+        // A job that is stopped while it waits leaves nobody waiting.
+        let gathering = Gathering(self);
         let all_came = tokio::time::timeout(patience, async {
             loop {
                 let changed = self.changed.notified();
@@ -106,7 +108,7 @@ impl Meeting {
             }
         })
         .await;
-        let group = self.group().take().ok_or_else(|| TrainingError::Workers("the training was called off".into()))?;
+        let group = gathering.end().ok_or_else(|| TrainingError::Workers("the training was called off".into()))?;
         if all_came.is_err() {
             let (came, wanted) = (group.came.len(), group.wanted);
             return Err(TrainingError::Workers(format!("{came} of {wanted} workers came within {} s", patience.as_secs())));
@@ -135,6 +137,25 @@ impl Meeting {
         };
         self.changed.notify_waiters();
         answer.await.ok()
+    }
+}
+
+/// A gathering that ends when the value is dropped, if it has not ended before.
+struct Gathering<'a>(&'a Meeting);
+
+impl Gathering<'_> {
+    /// Ends it, and gives who came.
+    fn end(self) -> Option<Group> {
+        let group = self.0.group().take();
+        // Another one may begin from now on.
+        std::mem::forget(self);
+        group
+    }
+}
+
+impl Drop for Gathering<'_> {
+    fn drop(&mut self) {
+        self.0.group().take();
     }
 }
 
@@ -186,6 +207,16 @@ mod tests {
         assert!(works.iter().all(|work| work.request == request && work.setup == "rows" && work.place.machines == place.machines));
         let owners = (0..1_000).map(|entity| [&place, &works[0].place, &works[1].place].iter().filter(|place| place.owns(entity)).count());
         assert!(owners.into_iter().all(|owners| owners == 1), "every company has one owner");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_stopped_while_it_waits_leaves_room_for_the_next() {
+        let (meeting, request) = (Meeting::default(), TrainModelRequest::default());
+        let waiting = meeting.gather_within(&request, "rows", at(1), 2, Duration::from_mins(1));
+        assert!(tokio::time::timeout(Duration::from_millis(10), waiting).await.is_err(), "it is dropped");
+        assert_eq!(meeting.join(at(2)).await, None, "nothing waits");
+        let failed = meeting.gather_within(&request, "rows", at(1), 2, Duration::from_millis(10)).await.unwrap_err();
+        assert!(failed.to_string().contains("0 of 1 workers"), "{failed}");
     }
 
     #[tokio::test]

@@ -37,9 +37,11 @@ pub fn effects(model: &Model, categorical: &[usize], train: &Sample, test: &Samp
     let width = model.features();
     let gains = model.feature_importance()?;
     let total = gains.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    // Spread over the sample, which may be in the order of the table: company by company.
     let rows = test.values.len() / width;
-    let explained = &test.values[..rows.min(EXPLAINED) * width];
-    let contributions = model.contributions(Rows::new(explained, width)?)?;
+    let step = rows.div_ceil(EXPLAINED).max(1);
+    let explained: Vec<f32> = test.values.chunks_exact(width).step_by(step).flatten().copied().collect();
+    let contributions = model.contributions(Rows::new(&explained, width)?)?;
     let mut effects: Vec<Effect> = Vec::with_capacity(width);
     for (feature, name) in model.feature_names().iter().enumerate() {
         let values: Vec<f64> = explained.iter().skip(feature).step_by(width).map(|value| f64::from(*value)).collect();

@@ -3,7 +3,8 @@
 //!
 //! A row at risk becomes one row for each half-year that the company is known to have survived up to: did it fail in that
 //! half-year? The model reads the features and the half-year; surviving to a horizon is surviving each half-year before it.
-//! A row whose outcome is known for six months only still teaches those six, which no fixed horizon can use.
+//! It reads the same training rows as the other kinds, whose outcome is known for eighteen months, and learns of twenty-four from those
+//! that it is known for.
 
 use std::ops::ControlFlow;
 

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::training::{Model, TrainModelRequest};
 use lake::Lake;
@@ -45,6 +46,7 @@ impl Training<'_> {
     /// Trains as asked and registers the model.
     pub async fn run(&self, request: &TrainModelRequest, progress: &JobProgress) -> Result<Model, TrainingError> {
         let setup = Arc::new(Setup::of(self.lake, self.catalogue, self.settings, request).await?);
+        let stop = Stop::default();
         let mut attempt = 1;
         let (report, study) = loop {
             let place = if setup.asked.processes > 1 {
@@ -54,7 +56,7 @@ impl Training<'_> {
             } else {
                 None
             };
-            let work = Work { lake: self.lake.clone(), setup: setup.clone(), place, progress: progress.clone() };
+            let work = Work { lake: self.lake.clone(), setup: setup.clone(), place, progress: progress.clone(), stopped: stop.0.clone() };
             let done = tokio::task::spawn_blocking(move || work.run()).await.map_err(|error| TrainingError::Task(error.to_string()))?;
             match done {
                 Err(TrainingError::Trees(error @ (TreesError::LightGbm { .. } | TreesError::Network { .. })))
@@ -91,6 +93,7 @@ impl Training<'_> {
             capacity: study.capacity,
             feedback: report.lineage.feedback.clone(),
             text_sha256: text_digest(&text),
+            report_sha256: text_digest(&report.json()?),
             code_version: report.lineage.code_version.clone(),
         };
         let id = manifest.id().map_err(|source| TrainingError::Document { what: "model.json".into(), source })?;
@@ -98,15 +101,19 @@ impl Training<'_> {
         let registry = Registry { lake: self.lake };
         let registered = registry.add(&id, Artifact { text, manifest, report, card }, self.key).await?;
         if request.promote_if_none && registry.champion_id().await?.is_none() {
-            return match registry.promote(&id, "").await {
-                Err(TrainingError::Doubtful { doubts, .. }) => {
-                    tracing::warn!(model = id, doubts, "promoted all the same: there is no champion to keep");
-                    registry.promote(&id, &format!("there was no champion to keep; {doubts}")).await
-                }
-                promoted => promoted,
-            };
+            return registry.promote_first(&id).await;
         }
         Ok(registered)
+    }
+}
+
+/// Stops what computes when the job is over: one that is cancelled, or lost to another process, must not keep its cores.
+#[derive(Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -116,21 +123,27 @@ struct Work {
     setup: Arc<Setup>,
     place: Option<Place>,
     progress: JobProgress,
+    /// Whether nobody waits for it any more.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Work {
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
     /// Searches if asked to, then measures every split; the model of the first is the one that is kept.
     fn run(&self) -> Result<(Report, Study), TrainingError> {
         let (lineage, trials) = self.search()?;
-        // The registered kind first, then the others on the same rows; earlier origins of rolling measure it alone, and
+        // The registered kind first, then the others on the same rows; further origins of rolling measure it alone, and
         // processes that train together have nobody's rows whole to compare on.
         let kind = self.setup.asked.kind;
         let every: Vec<Kind> = std::iter::once(kind).chain(Kind::ALL.into_iter().filter(|other| *other != kind)).collect();
         let (mut sections, mut kept) = (Vec::new(), None);
         for (at, split) in self.setup.splits.iter().enumerate() {
-            let earlier = at > 0 && split.protocol == Protocol::Rolling && self.setup.splits[at - 1].protocol == Protocol::Rolling;
+            let further = at > 0 && split.protocol == Protocol::Rolling;
             let place = self.place.as_ref().filter(|_| at == 0);
-            let kinds = if earlier || place.is_some() { &every[..1] } else { &every };
+            let kinds = if further || place.is_some() { &every[..1] } else { &every };
             let plan = Plan {
                 hazard: at == 0 && place.is_none() && split.protocol != Protocol::Lenient,
                 ..self.setup.plan(split, kinds, &lineage.params, place)
@@ -138,7 +151,7 @@ impl Work {
             let mut told = |kind: Kind, round: Option<Round>| {
                 let (done, of) = round.map_or((0, 0), |round| (round.round.into(), round.of.into()));
                 self.progress.set(done, of, "trees", &format!("{}, {}", split.protocol.name(), kind.name()));
-                ControlFlow::Continue(())
+                self.go_on()
             };
             let study = study::run(&self.setup.source, &plan, &mut told)?;
             sections.push(study.section.clone());
@@ -177,7 +190,7 @@ impl Work {
         let mut save = |log: &Log| Ok(runtime.block_on(pointers.set(&name, log))?);
         let mut told = |done: u32, of: u32| {
             self.progress.set(done.into(), of.into(), "candidates", "search");
-            ControlFlow::Continue(())
+            self.go_on()
         };
         let found = search::search(&prepared, params, budget, log, &mut save, &mut told)?;
         Ok((Lineage { params: found.params, ..lineage }, found.trials))

@@ -167,10 +167,15 @@ pub fn thresholds(labels: &[bool], probabilities: &[f64]) -> Result<Thresholds, 
     Ok(Thresholds { high, moderate: best(2.0)?.min(high) })
 }
 
-/// How sure probabilities are, learnt from one validation row of each entity, drawn by a hash: rows of an entity are not
-/// independent, and counting them all would claim too much.
+/// Draws entities in another way than rows of them.
+const PART: u64 = 0x0dd5_0f1e;
+
+/// How sure probabilities are, learnt from one validation row of an entity at most, drawn by a hash: rows of an entity are not
+/// independent, and counting them all would claim too much. An entity takes part as often as it has rows, of those that one has at
+/// most, so that each row is as likely as any other: companies that fail have few, and would weigh too much otherwise.
 pub fn uncertainty(validation: &[Observed], raw: &[f64]) -> Result<VennAbers, TrainingError> {
     let mut drawn: BTreeMap<u32, (u64, Scored)> = BTreeMap::new();
+    let mut rows: BTreeMap<u32, u64> = BTreeMap::new();
     for (row, &score) in validation.iter().zip(raw) {
         let lot = scramble(u64::from(row.entity) << 32 | u64::from(row.time as u32));
         let scored = Scored { score, positive: row.label };
@@ -178,7 +183,10 @@ pub fn uncertainty(validation: &[Observed], raw: &[f64]) -> Result<VennAbers, Tr
         if lot < kept.0 {
             *kept = (lot, scored);
         }
+        *rows.entry(row.entity).or_default() += 1;
     }
-    let rows: Vec<Scored> = drawn.into_values().map(|(_, scored)| scored).collect();
-    Ok(VennAbers::fit(&rows)?)
+    let most = rows.values().copied().max().unwrap_or(1);
+    let takes_part = |entity: &u32| scramble(u64::from(*entity) ^ PART) % most < rows.get(entity).copied().unwrap_or_default();
+    let kept: Vec<Scored> = drawn.iter().filter(|(entity, _)| takes_part(entity)).map(|(_, (_, scored))| *scored).collect();
+    Ok(VennAbers::fit(&kept)?)
 }

@@ -8,6 +8,9 @@ use crate::split::Protocol;
 
 /// A calibration error beyond which percentages mislead.
 const LEAST_CALIBRATED: f64 = 0.02;
+/// The same as a share of the failures that there are: that of a model which says that nobody fails is 1, and so is that of one whose
+/// probabilities are all twice the truth.
+const LEAST_CALIBRATED_SHARE: f64 = 0.5;
 
 /// What speaks against promoting a model; nothing when it may be promoted.
 pub fn doubts(challenger: &Report, champion: Option<&Report>) -> Vec<String> {
@@ -17,6 +20,13 @@ pub fn doubts(challenger: &Report, champion: Option<&Report>) -> Vec<String> {
     }
     if let Some(ece) = challenger.figure(Figure::Ece).filter(|ece| ece.value > LEAST_CALIBRATED) {
         doubts.push(format!("its calibration error is {:.3}, above {LEAST_CALIBRATED}", ece.value));
+    } else if let (Some(ece), Some(prevalence)) = (challenger.figure(Figure::Ece), challenger.figure(Figure::Prevalence))
+        && ece.value > LEAST_CALIBRATED_SHARE * prevalence.value
+    {
+        doubts.push(format!(
+            "its calibration error is {:.3}, with {:.3} of the rows failing: too large for them",
+            ece.value, prevalence.value
+        ));
     }
     if let Some(alarm) = challenger.alarms.first() {
         let more = challenger.alarms.len() - 1;

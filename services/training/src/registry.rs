@@ -7,7 +7,7 @@ use lake::{Lake, LakeError};
 use online_store::Published;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trees::manifest::Manifest;
+use trees::manifest::{Manifest, text_digest};
 use trees::signature::SigningKey;
 
 use crate::error::TrainingError;
@@ -60,18 +60,20 @@ fn json<T: Serialize>(name: &str, document: &T) -> Result<Vec<u8>, TrainingError
 }
 
 impl Registry<'_> {
-    /// Registers a model under its identifier, signed if there is a key. Registering the same one again changes nothing; a
-    /// crash leaves files that no reader sees, since the index names a model only once it is whole.
+    /// Registers a model under its identifier, signed if there is a key. Registering the same one again changes nothing, and nothing
+    /// that decides about it is ever replaced: the identifier is a hash of it. A crash leaves files that no reader sees, since the
+    /// index names a model only once it is whole.
     pub async fn add(&self, id: &str, artifact: Artifact, key: Option<&SigningKey>) -> Result<Model, TrainingError> {
         let objects = self.lake.objects();
-        objects.put(&path(id, "model.txt"), artifact.text.into_bytes().into()).await?;
-        objects.put(&path(id, "metrics.json"), json("metrics.json", &artifact.report)?.into()).await?;
+        objects.put_new(&path(id, "model.txt"), artifact.text.into_bytes().into()).await?;
+        objects.put_new(&path(id, "metrics.json"), artifact.report.json()?.into()).await?;
+        // A drawing of the report, and a signature by the key of today.
         objects.put(&path(id, "card.html"), artifact.card.into_bytes().into()).await?;
         let manifest = json("model.json", &artifact.manifest)?;
         if let Some(key) = key {
             objects.put(&path(id, "model.sig"), json("model.sig", &key.sign(&manifest))?.into()).await?;
         }
-        objects.put(&path(id, "model.json"), manifest.into()).await?;
+        objects.put_new(&path(id, "model.json"), manifest.into()).await?;
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         loop {
             let (mut index, version) = self.index().await?.map_or((Index::new(), None), |(index, version)| (index, Some(version)));
@@ -120,9 +122,14 @@ impl Registry<'_> {
         Ok(Model { state: state.to_owned(), created_at: created_at.clone(), ..described })
     }
 
-    /// What was measured of a model.
+    /// What was measured of a model: refused when it is not the report that the model was registered with.
     async fn report(&self, id: &str) -> Result<Report, TrainingError> {
-        self.document(id, "metrics.json").await
+        let manifest: Manifest = self.document(id, "model.json").await?;
+        let (name, bytes) = (path(id, "metrics.json"), self.lake.objects().get(&path(id, "metrics.json")).await?);
+        if !manifest.report_sha256.is_empty() && text_digest(&bytes) != manifest.report_sha256 {
+            return Err(LakeError::Corrupt { path: name, reason: "its digest is not the one of model.json".to_owned() }.into());
+        }
+        serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: name, source })
     }
 
     async fn document<T: DeserializeOwned>(&self, id: &str, name: &str) -> Result<T, TrainingError> {
@@ -168,6 +175,25 @@ impl Registry<'_> {
                 return self.get(&model.id).await;
             }
         }
+    }
+
+    /// Makes a model the champion if there is none, whatever speaks against it but the signs of a leak: a list by a model with faint
+    /// doubts is worth more than none, one by a model that knows the future is not.
+    pub async fn promote_first(&self, id: &str) -> Result<Model, TrainingError> {
+        let model = self.get(id).await?;
+        self.check_schema(&model).await?;
+        let report = self.report(id).await?;
+        let doubts = promotion::doubts(&report, None).join("; ");
+        if report.alarms.iter().any(|alarm| alarm.kind.is_of_a_leak()) {
+            tracing::warn!(model = id, doubts, "not promoted, though there is no champion: look at its card first");
+            return Ok(model);
+        }
+        let because = (!doubts.is_empty()).then(|| format!("there was no champion to keep; {doubts}"));
+        if let Some(because) = &because {
+            tracing::warn!(model = id, because, "promoted all the same");
+        }
+        self.replace_champion(None, &Champion { id: id.to_owned(), previous: None, because }).await?;
+        self.get(id).await
     }
 
     /// Lets a model score beside the champion, or none when the identifier is empty.

@@ -10,6 +10,7 @@ use crate::alarms::Alarm;
 use crate::breakdown::Part;
 use crate::capacity::CapacityWorth;
 use crate::effects::Effect;
+use crate::error::TrainingError;
 use crate::evaluate::{Figure, Worth};
 use crate::hazard::HorizonWorth;
 use crate::learn::{Kind, Thresholds};
@@ -62,6 +63,9 @@ pub struct Lineage {
     pub params: Params,
     /// Hash of the feedback of agents; empty without any.
     pub feedback: String,
+    /// One month in so many was learnt from.
+    #[serde(default)]
+    pub training_month_step: u32,
     /// Processes that grew the trees together: like threads, part of what decides the last bits.
     pub processes: usize,
     /// Version of the program.
@@ -165,6 +169,11 @@ impl Section {
 }
 
 impl Report {
+    /// The file `metrics.json`.
+    pub fn json(&self) -> Result<String, TrainingError> {
+        serde_json::to_string_pretty(self).map_err(|source| TrainingError::Document { what: "metrics.json".into(), source })
+    }
+
     /// A figure of the registered model under its protocol.
     pub fn figure(&self, figure: Figure) -> Option<Interval> {
         self.sections.first()?.models.first()?.worth.figures.get(&figure).copied()

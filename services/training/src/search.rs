@@ -25,7 +25,8 @@ const KEPT: usize = 3;
 pub struct Budget {
     /// Candidates, the parameters given among them.
     pub candidates: u32,
-    /// Time after which no further candidate is tried, if any; the best one so far wins.
+    /// Time after which no further candidate is tried, if any; the best one of the last rung that others than the given parameters
+    /// reached wins.
     pub time: Option<Duration>,
 }
 
@@ -119,7 +120,9 @@ pub fn search(
             alive = best_of(&log.losses[rung], base, survivors(budget.candidates, rung + 1));
         }
     }
-    let last = log.losses.iter().rev().find(|rung| !rung.is_empty()).cloned().unwrap_or_default();
+    // The given parameters climb all rungs, also when the time is over: alone on a rung they have beaten nobody.
+    let contested = |rung: &&BTreeMap<u32, f64>| rung.keys().any(|number| *number > 0);
+    let last = log.losses.iter().rev().find(contested).cloned().unwrap_or_default();
     let winner = best_of(&last, base, 1).first().copied().unwrap_or(0);
     let numbers: Vec<u32> = log.losses.first().map(|rung| rung.keys().copied().collect()).unwrap_or_default();
     let trial = |number: u32| Trial {
@@ -196,6 +199,18 @@ mod tests {
         };
         let resumed = search(&prepared(), &base(), BUDGET, saved, &mut count, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!((resumed, trained), (whole, 4 + 3 + 1));
+    }
+
+    #[test]
+    fn when_time_is_over_the_best_of_the_last_contested_rung_wins() {
+        let whole = search(&prepared(), &base(), BUDGET, Log::default(), &mut |_| Ok(()), &mut |_, _| ControlFlow::Continue(())).unwrap();
+        // All of the first rung is known, and number 4 is far ahead; then no time is left.
+        let mut first: BTreeMap<u32, f64> = whole.trials.iter().map(|trial| (trial.candidate, trial.losses[0])).collect();
+        first.insert(4, 0.0);
+        let known = Log { losses: vec![first] };
+        let budget = Budget { time: Some(Duration::ZERO), ..BUDGET };
+        let found = search(&prepared(), &base(), budget, known, &mut |_| Ok(()), &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert_eq!(found.params, candidate(&base(), 4));
     }
 
     #[test]

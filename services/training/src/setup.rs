@@ -122,6 +122,7 @@ impl Setup {
             schema_hash: catalogue.schema_hash().to_owned(),
             params: learn::params(&roles, settings.threads, &asked.parameters)?,
             feedback: asked.feedback.digest().to_owned(),
+            training_month_step: settings.training_month_step,
             processes: asked.processes,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
         };

@@ -121,8 +121,8 @@ impl Split {
 
     /// The splits of rolling origins, the latest first: each pretends to stand a year earlier.
     pub fn origins(first: Month, last_known: Month) -> Result<Vec<Self>, TooShort> {
-        let latest = Self::new(Protocol::Holdout, first, last_known)?;
-        let earlier = (1..).map_while(|years| Self::new(Protocol::Holdout, first, last_known.plus(-12 * years)).ok());
+        let latest = Self::new(Protocol::Rolling, first, last_known)?;
+        let earlier = (1..).map_while(|years| Self::new(Protocol::Rolling, first, last_known.plus(-12 * years)).ok());
         Ok(std::iter::once(latest).chain(earlier).collect())
     }
 
@@ -219,6 +219,7 @@ mod tests {
     fn origins_go_back_year_by_year() {
         let origins = Split::origins(month("2016-01"), month("2025-10")).unwrap();
         assert!(origins.len() >= 4);
+        assert!(origins.iter().all(|origin| origin.protocol == Protocol::Rolling), "reports tell them apart by it");
         assert!(origins.windows(2).all(|pair| pair[0].test.to.since(pair[1].test.to) == 12));
     }
 

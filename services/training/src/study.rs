@@ -241,6 +241,7 @@ pub(crate) mod tests {
                 schema_hash: "hash".into(),
                 params: params(),
                 feedback: String::new(),
+                training_month_step: 3,
                 processes: 1,
                 code_version: "0.1.0".into(),
             },

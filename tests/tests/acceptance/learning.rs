@@ -51,6 +51,11 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     // Other inputs, without other protocols beside them.
     let train =
         |more: &[&str]| sf.json(&[&["train", "--batch", "2511", "--parameter", "rounds=40", "--compare", "holdout"], more].concat());
+    // The same model with another report is another entry: what speaks for or against one is never replaced.
+    let alone = train(&[]);
+    assert_ne!(alone["id"], first["id"]);
+    assert_eq!(artifact(folder.path(), &alone["id"], "model.txt"), files[0]);
+    assert_eq!(artifact(folder.path(), &first["id"], "metrics.json"), files[1]);
     let seed = train(&["--parameter", "seed=7"]);
     let leaves = train(&["--parameter", "num_leaves=7"]);
     sf.ok(&["features", "build", "--batch", "2511"]);
@@ -68,6 +73,12 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     };
     let refused = sf.fails(&["models", "rollback"]);
     assert!(refused.contains("SF-TRA-0003"), "{refused}");
+    let altered = folder.path().join("data/lake/models").join(alone["id"].as_str().unwrap()).join("metrics.json");
+    let own = std::fs::read(&altered).unwrap();
+    std::fs::write(&altered, &files[1]).unwrap();
+    let refused = sf.fails(&["models", "promote", alone["id"].as_str().unwrap()]);
+    assert!(refused.contains("SF-LAK-0002"), "{refused}");
+    std::fs::write(&altered, own).unwrap();
     promote(&first["id"]);
     promote(&seed["id"]);
     assert_eq!(sf.json(&["models", "rollback"])["id"], first["id"]);

@@ -11,8 +11,9 @@ use super::Bounds;
 use crate::error::Result;
 use crate::metrics::Scored;
 
-/// Scores are grouped into at most this many bins of about the same number of rows.
-const BINS: usize = 200;
+/// Scores are grouped into bins that hold one row of this many that lie above them: single rows where scores are highest, which are few and
+/// looked at, and some hundreds of bins in all.
+const SHARE: f64 = 50.0;
 
 /// The two ends of the probability for each range of scores, learnt from calibration rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,22 +32,7 @@ impl VennAbers {
         Bounds::of(rows)?;
         let mut sorted = rows.to_vec();
         sorted.sort_unstable_by(|left, right| left.score.total_cmp(&right.score));
-        let least = sorted.len().div_ceil(BINS);
-        let (mut edges, mut bins, mut current) = (Vec::new(), Vec::new(), (0.0, 0.0));
-        for run in sorted.chunk_by(|left, right| left.score == right.score) {
-            current = (current.0 + run.len() as f64, current.1 + run.iter().filter(|row| row.positive).count() as f64);
-            if current.0 >= least as f64 {
-                edges.push(run[0].score);
-                bins.push(current);
-                current = (0.0, 0.0);
-            }
-        }
-        match bins.last_mut() {
-            Some(last) if current.0 > 0.0 => *last = (last.0 + current.0, last.1 + current.1),
-            Some(_) => {}
-            None => bins.push(current),
-        }
-        edges.truncate(bins.len() - 1);
+        let (edges, bins) = binned(&sorted);
         let end = |failure: f64| {
             (0..bins.len())
                 .map(|bin| {
@@ -70,6 +56,26 @@ impl VennAbers {
         let at = |ends: &[f64]| ends.get(bin).copied().unwrap_or(f64::NAN);
         (at(&self.low), at(&self.high))
     }
+}
+
+/// Groups rows, sorted by score, into bins of (rows, positives), with the upper end of each but the last.
+fn binned(sorted: &[Scored]) -> (Vec<f64>, Vec<(f64, f64)>) {
+    // From the highest score down: the upper end, the rows and the positives of each bin.
+    let mut bins: Vec<(f64, f64, f64)> = Vec::new();
+    let (mut above, mut is_open) = (0.0, false);
+    for run in sorted.chunk_by(|left, right| left.score == right.score).rev() {
+        let (rows, positives) = (run.len() as f64, run.iter().filter(|row| row.positive).count() as f64);
+        match bins.last_mut().filter(|_| is_open) {
+            Some(bin) => *bin = (bin.0, bin.1 + rows, bin.2 + positives),
+            None => bins.push((run[0].score, rows, positives)),
+        }
+        let held = bins.last().map_or(0.0, |bin| bin.1);
+        is_open = held < above / SHARE;
+        above += if is_open { 0.0 } else { held };
+    }
+    bins.reverse();
+    let edges = bins.iter().rev().skip(1).rev().map(|bin| bin.0).collect();
+    (edges, bins.into_iter().map(|(_, rows, positives)| (rows, positives)).collect())
 }
 
 /// The isotonic rate of one bin among bins of (rows, positives).
@@ -120,6 +126,20 @@ mod tests {
             ends.iter().map(|(low, high)| high - low).sum::<f64>() / ends.len() as f64
         };
         assert!(width(100) > 2.0 * width(10_000));
+    }
+
+    #[test]
+    fn the_highest_scores_of_many_rows_are_still_told_apart() {
+        let fitted = VennAbers::fit(&rows(200_000, 3)).unwrap();
+        assert!((200..1_000).contains(&fitted.low.len()), "{}", fitted.low.len());
+        // A few failures above all others: the interval says that they are few.
+        let mut few = rows(20_000, 4);
+        few.extend([7.0, 8.0, 9.0].map(|score| Scored { score, positive: true }));
+        let width = |score: f64| {
+            let (low, high) = VennAbers::fit(&few).unwrap().interval(score);
+            high - low
+        };
+        assert!(width(9.0) > 4.0 * width(0.0), "{} {}", width(9.0), width(0.0));
     }
 
     #[test]

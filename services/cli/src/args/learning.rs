@@ -156,8 +156,8 @@ pub struct Train {
     /// Batch whose features are learnt from.
     #[arg(long, required_unless_present = "frame")]
     pub batch: Option<BatchKey>,
-    /// How the rows of the past are split.
-    #[arg(long, value_enum, default_value = "holdout")]
+    /// How the rows of the past are split. A frame has its own sides, or sides by entity.
+    #[arg(long, value_enum, default_value = "holdout", conflicts_with = "frame")]
     pub protocol: Protocol,
     /// What is trained.
     #[arg(long, value_enum, default_value = "mixture")]

@@ -46,7 +46,13 @@ pub fn render(title: &str, report: &Report, manifest: Option<&Manifest>) -> Stri
 
 fn alarms(page: &mut String, report: &Report) {
     if report.alarms.is_empty() {
-        page.push_str("<p>No alarm: no feature is implausibly good alone, none dominates, and protocols agree as far as they should.</p>");
+        let features = if report.effects.is_empty() {
+            "features were not looked at one by one, which this kind of model does not allow"
+        } else {
+            "no feature is implausibly good alone, and none dominates"
+        };
+        let protocols = if report.sections.len() > 1 { "; protocols agree as far as they should" } else { "; one protocol was measured" };
+        let _ = write!(page, "<p>No alarm: {features}{protocols}.</p>");
         return;
     }
     page.push_str("<div class=\"alarm\"><b>Alarms: do not act on these figures before somebody has looked.</b><ul>");

@@ -20,3 +20,22 @@ fn the_page_stands_alone_is_honest_and_has_every_figure() {
     }
     assert_eq!(page, render("<m>", &report, None));
 }
+
+#[test]
+fn rolling_origins_are_drawn_and_told_apart() {
+    let mut report = report(Protocol::Rolling, 0.85, 0.004);
+    let mut earlier = report.sections[0].clone();
+    earlier.split.test.to = earlier.split.test.to.plus(-12);
+    report.sections.push(earlier);
+    let page = render("m", &report, None);
+    assert!(page.contains("<h2>Rolling origins</h2>") && page.contains("AUC over 2 origins: mean 0.850, standard deviation 0.000."));
+    for section in &report.sections {
+        assert!(page.contains(&format!("rolling to {}", section.split.test.to)), "{}", section.title());
+    }
+}
+
+#[test]
+fn no_more_is_claimed_than_was_looked_at() {
+    let page = render("m", &report(Protocol::Holdout, 0.85, 0.004), None);
+    assert!(page.contains("No alarm: features were not looked at one by one") && page.contains("one protocol was measured"));
+}

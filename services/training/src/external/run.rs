@@ -77,6 +77,7 @@ pub fn run(asked: &Asked, progress: &mut dyn FnMut(Kind, Option<Round>)) -> Resu
             schema_hash: fingerprint(&file.features())?,
             params: params.clone(),
             feedback: String::new(),
+            training_month_step: 1,
             processes: 1,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
         },
