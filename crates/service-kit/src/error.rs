@@ -276,17 +276,22 @@ impl From<telemetry::TelemetryError> for ServiceError {
     }
 }
 
+impl From<&lake::LakeError> for ErrorCode {
+    fn from(error: &lake::LakeError) -> Self {
+        use lake::LakeError as E;
+        match error {
+            E::Root { .. } => Self::Configuration,
+            E::Immutable(_) | E::Corrupt { .. } => Self::StorageCorrupt,
+            E::Conflict(_) => Self::StorageConflict,
+            E::Name(_) | E::Altered { .. } => Self::Upload,
+            E::NotFound(_) | E::Store(_) | E::Table { .. } | E::Io { .. } => Self::StorageUnavailable,
+        }
+    }
+}
+
 impl From<lake::LakeError> for ServiceError {
     fn from(error: lake::LakeError) -> Self {
-        use lake::LakeError as E;
-        let code = match &error {
-            E::Root { .. } => ErrorCode::Configuration,
-            E::Immutable(_) | E::Corrupt { .. } => ErrorCode::StorageCorrupt,
-            E::Conflict(_) => ErrorCode::StorageConflict,
-            E::Name(_) | E::Altered { .. } => ErrorCode::Upload,
-            E::NotFound(_) | E::Store(_) | E::Table { .. } | E::Io { .. } => ErrorCode::StorageUnavailable,
-        };
-        Self::new(code, error.to_string())
+        Self::new(ErrorCode::from(&error), error.to_string())
     }
 }
 

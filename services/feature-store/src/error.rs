@@ -78,7 +78,7 @@ impl From<FeatureError> for ServiceError {
             FeatureError::UnknownCompany(_) => ErrorCode::UnknownCompany,
             FeatureError::MonthOutOfRange(..) | FeatureError::Argument { .. } => ErrorCode::InvalidArgument,
             FeatureError::Basis { .. } => ErrorCode::StorageCorrupt,
-            FeatureError::Lake(_) => ErrorCode::StorageUnavailable,
+            FeatureError::Lake(error) => error.into(),
             FeatureError::Online(_) => ErrorCode::OnlineStoreUnavailable,
             FeatureError::Arrow(_) | FeatureError::Parquet(_) | FeatureError::Task(_) => ErrorCode::Internal,
         };

@@ -146,7 +146,8 @@ impl From<ScoringError> for ServiceError {
             ScoringError::NoListPublished | ScoringError::NothingToRollBack => ErrorCode::NothingPublished,
             ScoringError::UnknownFormat(_) | ScoringError::UnknownFeature(_) | ScoringError::Tensor(_) => ErrorCode::InvalidArgument,
             ScoringError::Document { .. } => ErrorCode::StorageCorrupt,
-            ScoringError::Lake(_) | ScoringError::Silent(_) => ErrorCode::StorageUnavailable,
+            ScoringError::Lake(ref error) => error.into(),
+            ScoringError::Silent(_) => ErrorCode::StorageUnavailable,
             ScoringError::Online(_) => ErrorCode::OnlineStoreUnavailable,
             ScoringError::Export(_) | ScoringError::Trees(_) | ScoringError::Task(_) => ErrorCode::Internal,
         };

@@ -140,7 +140,7 @@ impl From<TrainingError> for ServiceError {
             TrainingError::SchemaMismatch { .. } => ErrorCode::SchemaMismatch,
             TrainingError::Document { .. } => ErrorCode::StorageCorrupt,
             TrainingError::Trees(_) | TrainingError::Task(_) => ErrorCode::TrainingFailed,
-            TrainingError::Lake(_) => ErrorCode::StorageUnavailable,
+            TrainingError::Lake(error) => error.into(),
         };
         Self::new(code, error.to_string())
     }
