@@ -43,7 +43,7 @@ REFUSED=(
     trainingWorkers.replicas=1000
     graceSeconds=0
     services.training.secretFolders.my-signing=relative
-    trainingWorkers.replicas=2,services.training.replicas=2
+    'trainingWorkers.replicas=2,services.training.replicas=2'
 )
 
 refusals() {

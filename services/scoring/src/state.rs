@@ -53,7 +53,7 @@ impl State {
         let (lists, follows) = (ListStore::new(lake.clone()), FollowStore::new(lake.clone()));
         let (champion, loading) = (ArcSwapOption::empty(), Mutex::new(()));
         let exports = Arc::new(Semaphore::new(EXPORTS));
-        let state = Arc::new(Self { exports, vectors, lists, follows, audit, jobs, lake, catalogue, trusted, champion, loading });
+        let state = Arc::new(Self { vectors, lists, follows, audit, jobs, exports, catalogue, lake, trusted, champion, loading });
         // Each on its own: storage that is away keeps one waiting for minutes, and readers must hear of it from the other.
         let follower = state.clone();
         tokio::spawn(async move {

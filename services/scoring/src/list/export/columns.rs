@@ -124,7 +124,7 @@ fn full(columns: &mut Columns<'_>, info: &ListInfo, catalogue: &Catalogue) {
     for (position, group) in info.groups.iter().enumerate() {
         // A list of an earlier catalogue may have a group that this one does not: it keeps its name.
         let known = catalogue.groups().iter().find(|known| known.name == *group);
-        let heading = known.map_or(group.clone(), |known| folded(&known.label_fr).replace(' ', "_"));
+        let heading = known.map_or_else(|| group.clone(), |known| folded(&known.label_fr).replace(' ', "_"));
         columns.add(&format!("points_{heading}"), points(position));
     }
     columns.gated("raisons", Some(Right::Explain), |row| {

@@ -292,7 +292,7 @@ pub(crate) mod tests {
         assert!(accepts(&not(&Filter::All(vec![large.clone(), not(&here)])), &company), "false settles it");
         company.indicators.headcount = Some(50.0);
         assert!(accepts(&large, &company) && !accepts(&not(&large), &company));
-        company.naf = "".into();
+        company.naf = String::new();
         let works = Filter::Test(Test::Naf("43".to_owned()));
         assert!(!accepts(&works, &company) && !accepts(&not(&works), &company));
     }
