@@ -29,7 +29,7 @@ use crate::parquet_io::{Encoded, Encoder, ParquetFile, ROW_GROUP};
 use crate::root::Lake;
 use crate::tables::Stored;
 
-pub use dynamic::{DynamicTable, DynamicWriter};
+pub use dynamic::{DynamicTable, DynamicWriter, Snapshot};
 pub use upkeep::Upkeep;
 
 /// Rows sorted together in memory before they become a file.

@@ -15,7 +15,7 @@ use domain::{Month, NaiveDate, Siren};
 use crate::columns::{Column, Columnar, TableRow, fields_of};
 use crate::error::{LakeError, Result};
 
-pub use crate::delta::{DynamicTable, DynamicWriter, Partition, PartitionWriter, Run, Table, Upkeep};
+pub use crate::delta::{DynamicTable, DynamicWriter, Partition, PartitionWriter, Run, Snapshot, Table, Upkeep};
 pub use crate::state::State;
 
 /// A row of a source with the day from which it is known.

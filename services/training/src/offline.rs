@@ -2,9 +2,9 @@
 
 use arrow::array::{Array, AsArray, BooleanArray, Date32Array, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Float32Type, Int32Type};
-use domain::{BatchKey, Month, NaiveDate, ProcolAction, Siren};
+use domain::{Month, NaiveDate, ProcolAction, Siren};
 use futures::TryStreamExt;
-use lake::tables::DynamicTable;
+use lake::tables::Snapshot;
 use panel::risk::RiskStatus;
 use tokio::runtime::Handle;
 
@@ -13,10 +13,8 @@ use crate::rows::{Chunk, Row, Source};
 
 /// A batch of the offline table. It is read from a thread that may block.
 pub struct Offline {
-    /// The table.
-    pub table: DynamicTable,
-    /// Which batch.
-    pub batch: BatchKey,
+    /// Its rows, the same in every reading.
+    pub rows: Snapshot,
     /// Names of the features.
     pub features: Vec<String>,
     /// Where the reading of files runs.
@@ -29,7 +27,7 @@ impl Source for Offline {
     }
 
     fn read(&self, take: &mut dyn FnMut(&Chunk) -> Result<(), TrainingError>) -> Result<(), TrainingError> {
-        let mut rows = self.runtime.block_on(self.table.scan(self.batch, None, None))?;
+        let mut rows = self.rows.scan(None, None)?;
         let mut chunk = Chunk::default();
         while let Some(batch) = self.runtime.block_on(rows.try_next())? {
             decode(&batch, &self.features, &mut chunk)?;
@@ -40,8 +38,8 @@ impl Source for Offline {
 }
 
 /// First month of the rows, `None` without any.
-pub async fn first_month(table: &DynamicTable, batch: BatchKey) -> Result<Option<Month>, TrainingError> {
-    let mut scan = table.scan(batch, None, Some(&["month"])).await?;
+pub async fn first_month(rows: &Snapshot) -> Result<Option<Month>, TrainingError> {
+    let mut scan = rows.scan(None, Some(&["month"]))?;
     let mut first = None;
     while let Some(rows) = scan.try_next().await? {
         let months = rows.column(0).as_primitive_opt::<Date32Type>().ok_or(TrainingError::Frame("month"))?;

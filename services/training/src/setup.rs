@@ -110,11 +110,9 @@ impl Setup {
             asked.compare = settings.protocols()?;
         }
         let table = DynamicTable::new(lake, "features", Arc::new(Schema::empty()));
-        if !table.batches().await?.contains(&asked.batch) {
-            return Err(TrainingError::NoFeatures(asked.batch));
-        }
-        let features_version = table.version().await?.unwrap_or_default();
-        let first = offline::first_month(&table, asked.batch).await?.ok_or(TrainingError::NoFeatures(asked.batch))?;
+        let rows = table.snapshot(asked.batch).await?;
+        let features_version = rows.version().ok_or(TrainingError::NoFeatures(asked.batch))?;
+        let first = offline::first_month(&rows).await?.ok_or(TrainingError::NoFeatures(asked.batch))?;
         let roles = roles(catalogue);
         let lineage = Lineage {
             data: format!("batch {}", asked.batch),
@@ -129,7 +127,7 @@ impl Setup {
         let names = catalogue.features().iter().map(|feature| feature.name.clone()).collect();
         Ok(Self {
             splits: splits(asked.protocol, &asked.compare, first, asked.batch.last_month())?,
-            source: Offline { table, batch: asked.batch, features: names, runtime: Handle::current() },
+            source: Offline { rows, features: names, runtime: Handle::current() },
             facets: facets(catalogue),
             roles,
             lineage,

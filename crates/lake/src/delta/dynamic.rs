@@ -58,8 +58,32 @@ impl DynamicTable {
         sirens: Option<RangeInclusive<Siren>>,
         columns: Option<&[&str]>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let files = self.log.partition(batch).await?;
-        let streams: Vec<_> = files.into_iter().map(|file| file.stream(sirens.as_ref(), columns)).collect::<Result<_>>()?;
+        self.snapshot(batch).await?.scan(sirens, columns)
+    }
+
+    /// The rows of a batch as they are now, to be read more than once.
+    pub async fn snapshot(&self, batch: BatchKey) -> Result<Snapshot> {
+        let (version, files) = self.log.partition_at(batch).await?;
+        Ok(Snapshot { version, files })
+    }
+}
+
+/// The rows of a batch at a version of the table: every reading gives the same, whatever is written meanwhile.
+#[derive(Clone)]
+pub struct Snapshot {
+    version: Option<i64>,
+    files: Vec<ParquetFile>,
+}
+
+impl Snapshot {
+    /// Version of the table; `None` when it was never written.
+    pub const fn version(&self) -> Option<i64> {
+        self.version
+    }
+
+    /// As [`DynamicTable::scan`].
+    pub fn scan(&self, sirens: Option<RangeInclusive<Siren>>, columns: Option<&[&str]>) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let streams: Vec<_> = self.files.iter().map(|file| file.clone().stream(sirens.as_ref(), columns)).collect::<Result<_>>()?;
         Ok(futures::stream::iter(streams).flatten().boxed())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 use super::DynamicTable;
 use crate::faults::Faulty;
@@ -78,4 +79,24 @@ async fn columns_are_added_never_removed_and_keep_their_type() {
     assert!(error.contains("old") && error.contains("again"), "{error}");
     let batches = DynamicTable::new(&lake, "features", first).batches().await.unwrap();
     assert_eq!(batches.len(), 2, "the refused batch is not there");
+}
+
+#[tokio::test]
+async fn a_snapshot_stays_what_it_was_while_the_batch_is_written_again() {
+    let (lake, _) = Faulty::lake();
+    let schema = schema(&[("debt", DataType::Float32)]);
+    let table = DynamicTable::new(&lake, "features", schema.clone());
+    let batch = "2511".parse().unwrap();
+    assert_eq!(table.snapshot(batch).await.unwrap().version(), None);
+    let version = write(&lake, "2511", &schema, usize::MAX).await.unwrap();
+    let snapshot = table.snapshot(batch).await.unwrap();
+    let mut writer = table.writer(batch).unwrap();
+    writer.write(rows(&schema, 0..10)).await.unwrap();
+    let next = writer.commit().await.unwrap();
+    assert_eq!((snapshot.version(), table.snapshot(batch).await.unwrap().version()), (Some(version), Some(next)));
+    let count = async |found: BoxStream<'static, Result<RecordBatch>>| {
+        found.try_collect::<Vec<_>>().await.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>()
+    };
+    assert_eq!(count(snapshot.scan(None, None).unwrap()).await, 3000);
+    assert_eq!(count(table.scan(batch, None, None).await.unwrap()).await, 10);
 }

@@ -295,10 +295,16 @@ impl Log {
 
     /// The files of a batch with their footers.
     pub(super) async fn partition(&self, batch: BatchKey) -> Result<Vec<ParquetFile>> {
-        let Some(table) = self.open().await? else { return Ok(Vec::new()) };
+        Ok(self.partition_at(batch).await?.1)
+    }
+
+    /// The same, and the version of the table that they are of.
+    pub(super) async fn partition_at(&self, batch: BatchKey) -> Result<(Option<i64>, Vec<ParquetFile>)> {
+        let Some(table) = self.open().await? else { return Ok((None, Vec::new())) };
         let files = self.files(&table, Some(batch)).await?;
         let open = files.into_iter().map(|file| ParquetFile::open(self.lake.inner.store.clone(), self.path(&file.path), file.size));
-        futures::stream::iter(open).buffered(OPENING).try_collect().await
+        let files = futures::stream::iter(open).buffered(OPENING).try_collect().await?;
+        Ok((table.version().map(|version| version as i64), files))
     }
 }
 
