@@ -58,7 +58,7 @@ impl DynamicTable {
         sirens: Option<RangeInclusive<Siren>>,
         columns: Option<&[&str]>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        self.snapshot(batch).await?.scan(sirens, columns)
+        self.snapshot(batch).await?.scan(sirens.as_ref(), columns)
     }
 
     /// The rows of a batch as they are now, to be read more than once.
@@ -82,8 +82,12 @@ impl Snapshot {
     }
 
     /// As [`DynamicTable::scan`].
-    pub fn scan(&self, sirens: Option<RangeInclusive<Siren>>, columns: Option<&[&str]>) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let streams: Vec<_> = self.files.iter().map(|file| file.clone().stream(sirens.as_ref(), columns)).collect::<Result<_>>()?;
+    pub fn scan(
+        &self,
+        sirens: Option<&RangeInclusive<Siren>>,
+        columns: Option<&[&str]>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let streams: Vec<_> = self.files.iter().map(|file| file.clone().stream(sirens, columns)).collect::<Result<_>>()?;
         Ok(futures::stream::iter(streams).flatten().boxed())
     }
 }
