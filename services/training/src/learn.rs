@@ -190,3 +190,23 @@ pub fn uncertainty(validation: &[Observed], raw: &[f64]) -> Result<VennAbers, Tr
     let kept: Vec<Scored> = drawn.iter().filter(|(entity, _)| takes_part(entity)).map(|(_, (_, scored))| *scored).collect();
     Ok(VennAbers::fit(&kept)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scored::Facts;
+
+    #[test]
+    fn companies_that_fail_weigh_in_intervals_as_they_do_among_the_rows() {
+        // A tenth of the companies fails, and is seen for six months; the others for twenty-four.
+        let months = |entity: u32| if entity.is_multiple_of(10) { 6 } else { 24 };
+        let facts = Facts { headcount: f32::NAN, naf_division: f32::NAN, department: f32::NAN };
+        let rows: Vec<Observed> = (0..20_000)
+            .flat_map(|entity| (0..months(entity)).map(move |time| (entity, time)))
+            .map(|(entity, time)| Observed { entity, time, label: entity.is_multiple_of(10), next: None, facts })
+            .collect();
+        let rate = rows.iter().filter(|row| row.label).count() as f64 / rows.len() as f64;
+        let (low, high) = uncertainty(&rows, &vec![0.0; rows.len()]).unwrap().interval(0.0);
+        assert!((low - rate).abs() < 0.004 && (high - rate).abs() < 0.004, "{low} to {high}, of the rows {rate}");
+    }
+}

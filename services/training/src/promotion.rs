@@ -69,6 +69,11 @@ mod tests {
         assert_eq!(doubts(&good, None), [""; 0]);
         assert_eq!(doubts(&report(Protocol::Lenient, 0.85, 0.004), None).len(), 1);
         assert_eq!(doubts(&report(Protocol::Holdout, 0.85, 0.03), None).len(), 1);
+        // What a model that says that nobody fails would have: an error as large as the rate of failures.
+        let mut rare = report(Protocol::Holdout, 0.85, 0.015);
+        let rate = Interval { value: 0.018, low: 0.018, high: 0.018 };
+        rare.sections[0].models[0].worth.figures.insert(Figure::Prevalence, rate);
+        assert!(doubts(&rare, None)[0].contains("too large"), "{:?}", doubts(&rare, None));
         let mut alarmed = good;
         alarmed.alarms.push(Alarm { kind: AlarmKind::FeatureAlone, message: "leak".into() });
         assert!(doubts(&alarmed, None)[0].contains("leak"));
