@@ -14,6 +14,7 @@ mod operation;
 pub mod peers;
 pub mod perimeter;
 pub mod procol;
+pub mod reach;
 pub mod risk;
 mod rows;
 pub mod series;

@@ -3,6 +3,7 @@
 use domain::time_rules::TimeRules;
 use domain::{Month, NaiveDate, ProcolAction, ProcolState};
 
+use crate::legacy::target::judged_within;
 use crate::perimeter::{Facts, Size, SizeBasis};
 use crate::procol::state_at;
 use crate::rows::CompanyRows;
@@ -133,11 +134,10 @@ pub fn outcomes(rows: &CompanyRows, first: Month, last: Month, last_known: Month
             let ahead = entries.iter().find(|(day, _)| free && *day > month.last_day());
             let next = ahead.map(|(day, action)| (Month::of(*day).since(month) as u16, *action));
             let known = free && month.plus(i32::from(horizon)) <= last_known;
-            let first_day_after = month.plus(i32::from(horizon)).first_day();
             Outcome {
                 label: known.then(|| next.is_some_and(|(months, _)| months <= horizon)),
                 next,
-                lenient: first_judgment.is_some_and(|day| day <= first_day_after),
+                lenient: judged_within(month, first_judgment, i32::from(horizon)),
             }
         })
         .collect()

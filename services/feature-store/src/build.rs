@@ -52,10 +52,13 @@ impl Build<'_> {
         let started = std::time::Instant::now();
         let tables = Tables::as_of(self.lake, batch).await?;
         let perimeter = self.perimeter(batch).await?;
-        let Followed { sirens, counts } = Followed::gather(&tables, batch, perimeter.size, &perimeter.large, &self.rules).await?;
+        let Followed { sirens, counts, known } = Followed::gather(&tables, batch, perimeter.size, &perimeter.large, &self.rules).await?;
         peers::store(self.lake, batch, &counts).await?;
         let rates = Arc::new(counts.rates());
         let last = batch.last_month();
+        if known < last {
+            tracing::warn!(%batch, %known, "the files of proceedings end early: outcomes are known up to then only");
+        }
         let schema = encode::schema(&self.catalogue);
         let mut writer = encode::table(self.lake, &self.catalogue).writer(batch)?;
         let mut vectors: Vec<(Siren, Bytes)> = Vec::with_capacity(sirens.len());
@@ -70,7 +73,7 @@ impl Build<'_> {
             vectors.extend(finished.iter().map(|company| (company.panel.siren, self.blob(batch, last, company))));
             // A bucket is computed while the next one is read and the one before is written.
             let (computed, following, written) = tokio::join!(
-                self.compute(batch, bucket, &perimeter, rates.clone()),
+                self.compute((last, known), bucket, &perimeter, rates.clone()),
                 companies::load(&tables, chunks.next().unwrap_or_default()),
                 write(&mut writer, &schema, finished),
             );
@@ -90,6 +93,7 @@ impl Build<'_> {
             generation: published.generation,
             seconds: started.elapsed().as_secs_f64(),
             table_version: version,
+            proceedings_known_until: known.to_string(),
         })
     }
 
@@ -108,21 +112,22 @@ impl Build<'_> {
         Ok(Perimeter { size, included, large })
     }
 
+    /// Months and outcomes of some companies, up to the last month of the batch and to that of which proceedings are known.
     async fn compute(
         &self,
-        batch: BatchKey,
+        (last, known): (Month, Month),
         bucket: Vec<CompanyRows>,
         perimeter: &Perimeter,
         rates: Arc<PeerRates>,
     ) -> Result<Vec<Labelled>, FeatureError> {
-        let (catalogue, rules, from, last) = (self.catalogue.clone(), self.rules.clone(), self.from, batch.last_month());
+        let (catalogue, rules, from) = (self.catalogue.clone(), self.rules.clone(), self.from);
         let included: Vec<bool> = bucket.iter().map(|company| perimeter.included.contains(&company.siren)).collect();
         let size = perimeter.size;
         let compute = move || {
             let company = |(rows, in_perimeter): (&CompanyRows, &bool)| Labelled {
                 panel: panel::build(rows, &rates, from, last, &rules, &catalogue),
                 standings: risk::standings(rows, from, last, &rules, size),
-                outcomes: risk::outcomes(rows, from, last, last, HORIZON),
+                outcomes: risk::outcomes(rows, from, last, known, HORIZON),
                 in_perimeter: *in_perimeter,
             };
             bucket.par_iter().zip(&included).map(company).collect()

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::records::Notice;
+use domain::records::{Notice, ProcolEvent};
 use domain::time_rules::TimeRules;
-use domain::{BatchKey, Siren, bodacc};
+use domain::{BatchKey, Month, Siren, bodacc};
 use futures::TryStreamExt;
 use lake::Lake;
 use lake::tables::PeerRow;
 use panel::peers::{Count, Member, Peer, PeerCounts, PeerRates};
 use panel::perimeter::{Size, SizeBasis};
+use panel::reach::Reach;
 
 use crate::companies::Tables;
 use crate::error::FeatureError;
@@ -22,6 +23,8 @@ pub struct Followed {
     pub sirens: Vec<Siren>,
     /// How many of each group were at risk and entered proceedings.
     pub counts: PeerCounts,
+    /// Last month of which all proceedings are known.
+    pub known: Month,
 }
 
 impl Followed {
@@ -41,12 +44,12 @@ impl Followed {
         }
         tables.units.each(|row| with(&mut members, row.siren, |member| member.legal_unit(&row, size.rule))).await?;
         tables.establishments.each(|row| with(&mut members, row.siret.siren(), |member| member.establishment(&row))).await?;
-        proceedings(tables, &mut members).await?;
+        let known = proceedings(tables, &mut members, batch).await?;
         let mut counts = PeerCounts::new(batch.last_month());
         for member in members.values() {
             counts.add(member, rules, size);
         }
-        Ok(Self { sirens: members.into_keys().collect(), counts })
+        Ok(Self { sirens: members.into_keys().collect(), counts, known })
     }
 }
 
@@ -57,12 +60,20 @@ fn with(members: &mut BTreeMap<Siren, Member>, siren: Siren, take: impl FnOnce(&
     }
 }
 
-async fn proceedings(tables: &Tables, members: &mut BTreeMap<Siren, Member>) -> Result<(), FeatureError> {
+/// Takes the proceedings of the companies followed; gives the last month of which those of all companies are known.
+async fn proceedings(tables: &Tables, members: &mut BTreeMap<Siren, Member>, batch: BatchKey) -> Result<Month, FeatureError> {
+    let mut reach = Reach::default();
     if !tables.proceedings.is_empty() {
-        return Ok(tables.proceedings.each(|row| with(members, row.siren, |member| member.proceedings([row]))).await?);
+        let take = |row: ProcolEvent| {
+            reach.judged(row.effective);
+            with(members, row.siren, |member| member.proceedings([row]));
+        };
+        tables.proceedings.each(take).await?;
+        return Ok(reach.known_until(tables.proceedings.latest().unwrap_or(batch).last_month()));
     }
     let mut notices: HashMap<Siren, Vec<Notice>> = HashMap::new();
     let take = |row: Notice| {
+        reach.published(row.published);
         if members.contains_key(&row.siren) {
             notices.entry(row.siren).or_default().push(row);
         }
@@ -71,7 +82,7 @@ async fn proceedings(tables: &Tables, members: &mut BTreeMap<Siren, Member>) -> 
     for (siren, notices) in notices {
         with(members, siren, |member| member.proceedings(bodacc::events(&notices)));
     }
-    Ok(())
+    Ok(reach.known_until(tables.notices.latest().unwrap_or(batch).last_month()))
 }
 
 /// Stores the counts of a batch, so that a vector can be computed for one company alone.
@@ -101,7 +112,6 @@ pub async fn load(lake: &Lake, batch: BatchKey) -> Result<PeerRates, FeatureErro
 
 #[cfg(test)]
 mod tests {
-    use domain::Month;
     use lake::LakeOptions;
 
     use super::*;

@@ -19,6 +19,14 @@ pub enum TrainingError {
     /// The batch has no features.
     #[error("batch {0} has no features: run `sf features build --batch {0}` first")]
     NoFeatures(domain::BatchKey),
+    /// No row of the batch has an outcome.
+    #[error(
+        "no month of batch {0} has an outcome: import the proceedings (`procol` or `bodacc`) and a longer history, then build the features again"
+    )]
+    NoOutcomes(domain::BatchKey),
+    /// Arrow refused the rows of the offline table.
+    #[error("the features of this batch cannot be read: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
     /// A role has no row, or rows of one class only.
     #[error("the {role} period has {rows} rows and {positives} failures: both outcomes are needed; use more companies or a longer history")]
     OneClass {
@@ -122,8 +130,13 @@ pub enum TrainingError {
 impl From<TrainingError> for ServiceError {
     fn from(error: TrainingError) -> Self {
         let code = match &error {
-            TrainingError::NoFeatures(_) | TrainingError::MissingColumn(_) | TrainingError::Frame(_) => ErrorCode::FeaturesNotBuilt,
-            TrainingError::OneClass { .. } | TrainingError::NothingToMeasure(_) | TrainingError::TooShort(_) => ErrorCode::NotEnoughData,
+            TrainingError::NoFeatures(_) | TrainingError::MissingColumn(_) | TrainingError::Frame(_) | TrainingError::Arrow(_) => {
+                ErrorCode::FeaturesNotBuilt
+            }
+            TrainingError::NoOutcomes(_)
+            | TrainingError::OneClass { .. }
+            | TrainingError::NothingToMeasure(_)
+            | TrainingError::TooShort(_) => ErrorCode::NotEnoughData,
             TrainingError::Doubtful { .. } => ErrorCode::PromotionRefused,
             TrainingError::Workers(_) => ErrorCode::WorkersLost,
             TrainingError::NoTraining => ErrorCode::NoTraining,

@@ -1,15 +1,19 @@
 //! The rows of a batch of the offline table, as a source to learn from.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray, BooleanArray, Date32Array, Float32Array, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::{Date32Type, Float32Type, Int32Type};
+use arrow::datatypes::{Date32Type, Float32Type, Int32Type, Schema};
 use domain::{Month, NaiveDate, ProcolAction, Siren};
 use futures::TryStreamExt;
-use lake::tables::Snapshot;
+use lake::Lake;
+use lake::tables::{DynamicTable, Snapshot};
 use panel::risk::RiskStatus;
 use tokio::runtime::Handle;
 
 use crate::error::TrainingError;
 use crate::rows::{Chunk, Row, Source};
+use crate::split::HORIZON;
 
 /// A batch of the offline table. It is read from a thread that may block.
 pub struct Offline {
@@ -37,15 +41,24 @@ impl Source for Offline {
     }
 }
 
-/// First month of the rows, `None` without any.
-pub async fn first_month(rows: &Snapshot) -> Result<Option<Month>, TrainingError> {
-    let mut scan = rows.scan(None, Some(&["month"]))?;
-    let mut first = None;
+/// The table that the feature store writes.
+pub fn table(lake: &Lake) -> DynamicTable {
+    DynamicTable::new(lake, "features", Arc::new(Schema::empty()))
+}
+
+/// First month of the rows, and the last one up to which proceedings were known when they were built: the end of the horizon of
+/// the last row with an outcome. `None` without any such row.
+pub async fn months(rows: &Snapshot) -> Result<Option<(Month, Month)>, TrainingError> {
+    let mut scan = rows.scan(None, Some(&["month", "label"]))?;
+    let (mut first, mut labelled) = (None, None);
     while let Some(rows) = scan.try_next().await? {
-        let months = rows.column(0).as_primitive_opt::<Date32Type>().ok_or(TrainingError::Frame("month"))?;
+        let column = |name: &'static str| rows.column_by_name(name).ok_or(TrainingError::Frame(name));
+        let months = column("month")?.as_primitive_opt::<Date32Type>().ok_or(TrainingError::Frame("month"))?;
+        let with_outcome = arrow::compute::filter(months, &arrow::compute::is_not_null(column("label")?)?)?;
         first = arrow::compute::min(months).into_iter().chain(first).min();
+        labelled = arrow::compute::max(with_outcome.as_primitive::<Date32Type>()).into_iter().chain(labelled).max();
     }
-    Ok(first.and_then(month_of))
+    Ok(first.and_then(month_of).zip(labelled.and_then(month_of).map(|month| month.plus(HORIZON))))
 }
 
 /// The columns of a batch of rows.

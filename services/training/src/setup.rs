@@ -1,13 +1,10 @@
 //! What a request means: checked, and bound to the rows of its batch. The job and its workers read it the same way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::training::TrainModelRequest;
-use arrow::datatypes::Schema;
 use domain::{BatchKey, Month};
 use lake::Lake;
-use lake::tables::DynamicTable;
 use panel::Catalogue;
 use tokio::runtime::Handle;
 use trees::metrics::Bootstrap;
@@ -109,10 +106,9 @@ impl Setup {
         if asked.compare.is_empty() {
             asked.compare = settings.protocols()?;
         }
-        let table = DynamicTable::new(lake, "features", Arc::new(Schema::empty()));
-        let rows = table.snapshot(asked.batch).await?;
+        let rows = offline::table(lake).snapshot(asked.batch).await?;
         let features_version = rows.version().ok_or(TrainingError::NoFeatures(asked.batch))?;
-        let first = offline::first_month(&rows).await?.ok_or(TrainingError::NoFeatures(asked.batch))?;
+        let (first, known) = offline::months(&rows).await?.ok_or(TrainingError::NoOutcomes(asked.batch))?;
         let roles = roles(catalogue);
         let lineage = Lineage {
             data: format!("batch {}", asked.batch),
@@ -126,7 +122,7 @@ impl Setup {
         };
         let names = catalogue.features().iter().map(|feature| feature.name.clone()).collect();
         Ok(Self {
-            splits: splits(asked.protocol, &asked.compare, first, asked.batch.last_month())?,
+            splits: splits(asked.protocol, &asked.compare, first, known)?,
             source: Offline { rows, features: names, runtime: Handle::current() },
             facets: facets(catalogue),
             roles,
@@ -160,13 +156,13 @@ impl Setup {
     }
 }
 
-fn splits(protocol: Protocol, compare: &[Protocol], first: Month, last: Month) -> Result<Vec<Split>, TrainingError> {
+fn splits(protocol: Protocol, compare: &[Protocol], first: Month, known: Month) -> Result<Vec<Split>, TrainingError> {
     let mut splits = Vec::new();
     let others = compare.iter().copied().filter(|other| *other != protocol);
     for protocol in std::iter::once(protocol).chain(others) {
         match protocol {
-            Protocol::Rolling => splits.extend(Split::origins(first, last)?),
-            protocol => splits.push(Split::new(protocol, first, last)?),
+            Protocol::Rolling => splits.extend(Split::origins(first, known)?),
+            protocol => splits.push(Split::new(protocol, first, known)?),
         }
     }
     Ok(splits)

@@ -83,7 +83,7 @@ fn an_export_has_the_rows_and_columns_asked_for() {
 fn a_legacy_view_has_the_rows_of_the_features() {
     let (_folder, sf) = built(300);
     let features = shape(&sf, &["--labelled"]);
-    for (view, inputs) in [("g3", 17), ("g5", 36), ("g5-yearly", 100)] {
+    for (view, inputs) in [("g3", 18), ("g5", 36), ("g5-yearly", 100)] {
         let legacy = shape(&sf, &["--labelled", "--view", view]);
         assert_eq!(legacy["rows"], features["rows"], "{view}");
         assert_eq!(legacy["columns"].as_array().unwrap().len(), FIXED.len() + inputs, "{view}");
@@ -100,6 +100,22 @@ fn a_legacy_view_has_the_rows_of_the_features() {
     let basis = history["basis"]["headcount"].as_array().unwrap();
     assert_eq!(basis.len(), history["months"].as_array().unwrap().len());
     assert!(basis.iter().any(|basis| basis == "observed"), "{history}");
+}
+
+/// A file of proceedings that did not come: the months after the one before have unknown outcomes, not companies without failure.
+#[test]
+fn outcomes_end_where_the_files_of_proceedings_do() {
+    let folder = tempdir().unwrap();
+    let delivery = Sf::delivery(folder.path(), 300);
+    let sf = Sf::embedded(&folder.path().join("data"));
+    let ingest = |batch: &str| sf.ok(&["ingest", delivery.to_str().unwrap(), "--batch", batch, "--allow-degraded"]);
+    ingest("2509");
+    std::fs::remove_file(delivery.join("sigfaible_pcoll.csv")).unwrap();
+    ingest("2511");
+    assert_eq!(sf.json(&["features", "build", "--batch", "2511"])["proceedings_known_until"], "2025-08");
+    let labelled = |from: &str| shape(&sf, &["--labelled", "--from", from, "--feature", "headcount"])["rows"].as_u64().unwrap();
+    assert!(labelled("2024-02") > 0, "eighteen months before August 2025");
+    assert_eq!(labelled("2024-03"), 0);
 }
 
 /// Companies of the latest month.

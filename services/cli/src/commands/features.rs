@@ -194,10 +194,13 @@ pub async fn build(session: &Session, batch: BatchKey, from: Option<Month>) -> R
 /// What a build did.
 pub fn report(report: &BuildReport) -> Output {
     let counts = [report.companies, report.vectors, report.features].map(count);
-    let row =
-        [vec![report.batch.clone(), report.month.clone()], counts.to_vec(), vec![report.generation.clone(), number(report.seconds, 2)]]
-            .concat();
-    let header = ["batch", "month", "#companies", "#vectors", "#features", "generation", "#seconds"];
+    let row = [
+        vec![report.batch.clone(), report.month.clone()],
+        counts.to_vec(),
+        vec![report.proceedings_known_until.clone(), report.generation.clone(), number(report.seconds, 2)],
+    ]
+    .concat();
+    let header = ["batch", "month", "#companies", "#vectors", "#features", "outcomes to", "generation", "#seconds"];
     Output::new(&header, vec![row], serde_json::to_value(report).unwrap_or_default())
 }
 
