@@ -30,6 +30,7 @@ pub struct Model {
     text: String,
     feature_names: Vec<String>,
     trees: usize,
+    splits: Vec<u32>,
     threads: usize,
     inference: Inference,
 }
@@ -42,6 +43,7 @@ impl Model {
         Ok(Self {
             inference: Inference::new(&read)?,
             trees: read.trees.len(),
+            splits: read.splits_by_feature(),
             feature_names: read.feature_names,
             threads: available_parallelism().map_or(1, NonZero::get),
             text,
@@ -72,6 +74,11 @@ impl Model {
     /// Number of trees.
     pub fn trees(&self) -> usize {
         self.trees
+    }
+
+    /// How many splits of the trees ask for each feature.
+    pub fn splits_by_feature(&self) -> &[u32] {
+        &self.splits
     }
 
     /// The raw score of each row: log-odds, for a boosted binary model. The same as LightGBM's to the last bit.

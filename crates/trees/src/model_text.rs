@@ -55,6 +55,13 @@ impl ModelText {
         let trees = trees.iter().map(|tree| read_tree(tree, feature_names.len())).collect::<Result<_>>()?;
         Ok(Self { feature_names, trees })
     }
+
+    /// How many nodes ask for each feature.
+    pub(crate) fn splits_by_feature(&self) -> Vec<u32> {
+        let mut splits = vec![0; self.feature_names.len()];
+        self.trees.iter().flat_map(|tree| &tree.nodes).for_each(|node| splits[node.feature] += 1);
+        splits
+    }
 }
 
 /// A text cut into its header and its trees.

@@ -285,7 +285,73 @@ impl ListService for Lists {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use chrono::Utc;
+    use domain::Siren;
+    use lake::{Lake, LakeOptions};
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::list::entry::Entry;
+    use crate::list::ranking::rank;
+    use crate::list::store::ListStore;
+    use crate::list::tests::{alerted, info};
+    use crate::state::tests::opened;
+
+    /// Publishes a list of companies: their numbers and departments.
+    async fn publish(folder: &Path, batch: &str, companies: &[(u32, &str)]) {
+        let store = ListStore::new(Lake::open(folder.to_str().unwrap(), &LakeOptions::default()).unwrap());
+        let mut entries: Vec<Entry> = companies.iter().map(|(number, department)| alerted(*number, department, 0.5)).collect();
+        rank(&mut entries);
+        store.save(ListInfo { batch: batch.parse().unwrap(), ..info() }, entries).await.unwrap();
+        store.publish(batch).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_row_of_the_earlier_list_that_a_grant_opens_is_on_record() {
+        let folder = tempfile::tempdir().unwrap();
+        publish(folder.path(), "2510", &[(1, "21"), (2, "75")]).await;
+        publish(folder.path(), "2511", &[(1, "21")]).await;
+        let lists = Lists { state: opened(folder.path()).await };
+        let (siren, motive) = (Siren::from_number(2).unwrap(), "asked by the prefect");
+        let agent = |name: &str| Principal {
+            subject: name.into(),
+            territories: ["21".parse().unwrap()].into_iter().collect(),
+            rights: [Right::Score].into_iter().collect(),
+            ..Principal::local()
+        };
+        let granted = agent("granted");
+        lists.state.follows.change(&granted, |follows| follows.break_glass(siren, motive, false, Utc::now())).await.unwrap();
+        let ask = async |principal: Principal| {
+            let question = DiffListsRequest { from_id: "2510".into(), to_id: "2511".into(), structured_filter: None };
+            let mut request = Request::new(question);
+            request.extensions_mut().insert(principal);
+            let response = lists.diff_lists(request).await.unwrap();
+            let audited = response.extensions().get::<Audited>().cloned().unwrap();
+            let found: Vec<String> = response.into_inner().changes.into_iter().map(|change| change.siren).collect();
+            (found, audited.sirens, audited.durable)
+        };
+        let left = vec![siren.to_string()];
+        assert_eq!(ask(granted).await, (left.clone(), left, true), "it left the list, and that was told");
+        assert_eq!(ask(agent("other")).await, (vec![], vec![], false));
+    }
+
+    #[tokio::test]
+    async fn two_files_are_made_at_a_time_and_another_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        publish(folder.path(), "2511", &[(1, "21")]).await;
+        let lists = Lists { state: opened(folder.path()).await };
+        let turn = || lists.state.exports.clone().try_acquire_owned().ok();
+        let (first, second) = (turn(), turn());
+        assert!(first.is_some() && second.is_some() && turn().is_none());
+        let mut file = Box::pin(lists.export(Principal::local(), ExportListRequest::default()));
+        assert!(timeout(Duration::from_millis(300), &mut file).await.is_err(), "two others are being made");
+        drop(first);
+        let (bytes, _) = file.await.unwrap();
+        assert!(!bytes.is_empty());
+    }
 
     #[test]
     fn a_draft_does_not_exist_for_readers() {

@@ -308,3 +308,85 @@ impl ScoringService for Scoring {
         Ok(of(ListScoreHistoryResponse { scores }, siren))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{BatchKey, Month};
+    use lake::{Lake, LakeOptions};
+    use online_store::{Published, schema_number, snapshot};
+    use panel::Catalogue;
+    use service_kit::auth::Right;
+    use trees::Params;
+    use trees::calibration::{Calibration, Isotonic, VennAbers};
+    use trees::manifest::{Manifest, text_digest};
+
+    use super::*;
+    use crate::state::tests::opened;
+
+    /// Promotes a model of one question: is the first feature above ten?
+    async fn promote(lake: &Lake, catalogue: &Catalogue) {
+        let names: Vec<String> = catalogue.features().iter().map(|feature| feature.name.clone()).collect();
+        let tree = "Tree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=10\ndecision_type=2\nleft_child=-1\nright_child=-2\n\
+            leaf_value=-1 1\nleaf_count=50 50\ninternal_count=100\nis_linear=0\n";
+        let head = format!("tree\nnum_class=1\nnum_tree_per_iteration=1\nfeature_names={}\ntree_sizes={}", names.join(" "), tree.len());
+        let text = format!("{head}\n\n{tree}end of trees\n");
+        let rows = [(-1.0, false), (1.0, true)].map(|(score, positive)| trees::metrics::Scored { score, positive });
+        let manifest = Manifest {
+            kind: "lightgbm".into(),
+            protocol: String::new(),
+            batch: "2511".into(),
+            features_version: 1,
+            schema_hash: catalogue.schema_hash().to_owned(),
+            features: names,
+            params: Params::default(),
+            trees: 1,
+            calibration: Calibration::Isotonic(Isotonic::fit(&rows).unwrap()),
+            uncertainty: VennAbers::fit(&rows).unwrap(),
+            moderate: 0.5,
+            high: 0.6,
+            capacity: None,
+            feedback: String::new(),
+            text_sha256: text_digest(&text),
+            report_sha256: String::new(),
+            code_version: String::new(),
+        };
+        let objects = lake.objects();
+        objects.put("models/m/model.txt", text.into()).await.unwrap();
+        objects.put("models/m/model.json", serde_json::to_vec(&manifest).unwrap().into()).await.unwrap();
+        lake.pointers().set("champion", &serde_json::json!({ "id": "m" })).await.unwrap();
+    }
+
+    /// Publishes vectors of the companies 1, 2 and so on, who stand so.
+    async fn publish(lake: &Lake, catalogue: &Catalogue, statuses: &[RiskStatus]) {
+        let (batch, month): (BatchKey, Month) = ("2511".parse().unwrap(), "2025-10".parse().unwrap());
+        let schema_hash = schema_number(catalogue.schema_hash());
+        let vector = |(status, number): (&RiskStatus, u32)| {
+            let values = vec![20.0; catalogue.features().len()];
+            let blob = VectorBlob { schema_hash, batch, month, status: *status as u8, values };
+            (Siren::from_number(number).unwrap(), blob.encode())
+        };
+        let vectors: Vec<_> = statuses.iter().zip(1..).map(vector).collect();
+        let generation = snapshot::write(lake, batch, &vectors).await.unwrap();
+        let (schema_hash, companies) = (catalogue.schema_hash().to_owned(), vectors.len() as u64);
+        Published { generation, batch, month, schema_hash, companies, features_version: 1 }.point(lake).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_a_company_out_of_scope_the_reason_is_told_and_no_score_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
+        let catalogue = Catalogue::builtin().unwrap();
+        promote(&lake, &catalogue).await;
+        publish(&lake, &catalogue, &[RiskStatus::AtRisk, RiskStatus::InProcedure]).await;
+        let scoring = Scoring { state: opened(folder.path()).await };
+        let explain = async |siren: &str| scoring.explain(siren, Right::ALL.into_iter().collect()).await.unwrap();
+
+        let at_risk = explain("000000001").await;
+        assert_eq!((at_risk.groups.len(), at_risk.features.len()), (catalogue.groups().len(), catalogue.features().len()));
+        let out = explain("000000002").await;
+        let score = out.score.clone().unwrap();
+        assert_eq!((score.alert_level, score.out_of_scope_reason.as_str()), (i32::from(ApiLevel::OutOfScope), "in_procedure"));
+        assert_eq!((score.probability, score.probability_low, score.probability_high), (0.0, 0.0, 0.0));
+        assert_eq!(out, ScoreExplanation { score: Some(score), ..ScoreExplanation::default() });
+    }
+}

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn scored(raw: f64) -> Scored {
-        Scored { raw, probability: raw / 10.0, interval: (0.0, 1.0), level: AlertLevel::of(raw / 10.0, 0.5, 0.8) }
+        Scored { raw, probability: raw / 10.0, interval: (0.0, 1.0), level: AlertLevel::of(raw / 10.0, 0.5, 0.8), known: 1.0 }
     }
 
     #[test]

@@ -114,3 +114,25 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! The state of a process, for tests.
+
+    use std::path::Path;
+
+    use online_store::Role;
+    use service_kit::config::{Config, LakeConfig};
+
+    use super::*;
+    use crate::Settings;
+
+    /// Opened on what a folder holds by now: what comes later is not followed.
+    pub(crate) async fn opened(folder: &Path) -> Arc<State> {
+        let lake = LakeConfig { root: folder.display().to_string(), ..LakeConfig::default() };
+        let context = Context::new(&Config { lake, ..Config::<Settings>::default() }).unwrap();
+        let vectors = Online::open(context.lake.clone(), None, Role::Reader).await.unwrap();
+        let catalogue = Arc::new(Catalogue::builtin().unwrap());
+        State::open(&context, vectors, catalogue, TrustedKeys::default(), Duration::from_hours(1))
+    }
+}

@@ -74,7 +74,7 @@ fn binned(sorted: &[Scored]) -> (Vec<f64>, Vec<(f64, f64)>) {
         above += if is_open { 0.0 } else { held };
     }
     bins.reverse();
-    let edges = bins.iter().rev().skip(1).rev().map(|bin| bin.0).collect();
+    let edges = bins[..bins.len().saturating_sub(1)].iter().map(|bin| bin.0).collect();
     (edges, bins.into_iter().map(|(_, rows, positives)| (rows, positives)).collect())
 }
 

@@ -41,6 +41,9 @@ impl Verdict {
 
 type Check = (Verdict, &'static str, String);
 
+/// The check that reads a list: who operates the suite need not be one who may.
+const LIST: &str = "published list";
+
 pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result<ExitCode, Failure> {
     let mut checks: Vec<Check> = Vec::new();
     if let Some(config) = config {
@@ -59,7 +62,7 @@ pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result
         format!("{} batches imported", batches.batches.len())
     }));
     let features = clients.features().list_features(ListFeaturesRequest {}).await;
-    let schema = features.as_ref().map(|listed| listed.get_ref().schema_hash.clone()).unwrap_or_default();
+    let schema = features.as_ref().ok().map(|listed| listed.get_ref().schema_hash.clone());
     checks.push(reply("feature store", features, |listed| format!("{} features, schema {}", listed.features.len(), listed.schema_hash)));
     checks.push(reply("freshness", clients.features().get_freshness(GetFreshnessRequest::default()).await, |freshness| {
         let oldest = freshness.sources.iter().filter(|source| source.rows == 0).map(|source| source.source.as_str()).collect::<Vec<_>>();
@@ -71,8 +74,8 @@ pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result
         }
     }));
     let champion = clients.training().get_model(GetModelRequest { id: "champion".to_owned() }).await;
-    if let Ok(model) = &champion
-        && model.get_ref().schema_hash != schema
+    if let (Ok(model), Some(schema)) = (&champion, &schema)
+        && model.get_ref().schema_hash != *schema
     {
         let text = format!(
             "{} was trained on other features ({}): build features and train again",
@@ -82,7 +85,7 @@ pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result
         checks.push((Verdict::Fail, "champion's features", text));
     }
     checks.push(reply("champion", champion, |model| model.id.clone()));
-    checks.push(reply("published list", clients.lists().get_list(GetListRequest { id: "latest".to_owned() }).await, |list| {
+    checks.push(reply(LIST, clients.lists().get_list(GetListRequest { id: "latest".to_owned() }).await, |list| {
         format!("{} ({}), {} companies", list.id, list.label_fr, count(list.companies))
     }));
 
@@ -93,18 +96,19 @@ pub async fn doctor(session: &Session, config: Option<&Configuration>) -> Result
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What a service answered. Nothing done yet is a warning, and so is what the caller may not see: who operates the suite need not
-/// be one who may read lists. A service that does not answer is a failure.
+/// What a service answered. Nothing done yet is a warning, and so is a list that the caller may not read. A service that does not
+/// answer, or refuses what operators need, is a failure.
 fn reply<T>(what: &'static str, reply: Result<tonic::Response<T>, Status>, describe: impl FnOnce(&T) -> String) -> Check {
     match reply {
         Ok(reply) => (Verdict::Ok, what, describe(reply.get_ref())),
         Err(status) => {
             let error = ServiceError::from_status(&status);
-            let answered = matches!(
-                error.code(),
-                ErrorCode::NoChampion | ErrorCode::NothingPublished | ErrorCode::FeaturesNotBuilt | ErrorCode::RightMissing
-            );
-            (if answered { Verdict::Warn } else { Verdict::Fail }, what, error.to_string())
+            let verdict = match error.code() {
+                ErrorCode::NoChampion | ErrorCode::NothingPublished | ErrorCode::FeaturesNotBuilt => Verdict::Warn,
+                ErrorCode::RightMissing if what == LIST => Verdict::Warn,
+                _ => Verdict::Fail,
+            };
+            (verdict, what, error.to_string())
         }
     }
 }
@@ -195,6 +199,15 @@ async fn redis(config: &Configuration) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operator_may_lack_the_right_to_the_list_and_no_other() {
+        let verdict = |what, code| reply::<()>(what, Err(ServiceError::new(code, "no").into()), |()| String::new()).0.name();
+        assert_eq!(verdict(LIST, ErrorCode::RightMissing), "WARN");
+        assert_eq!(verdict("ingestion", ErrorCode::RightMissing), "FAIL");
+        assert_eq!(verdict("champion", ErrorCode::NoChampion), "WARN", "nothing was done yet");
+        assert_eq!(verdict(LIST, ErrorCode::Unreachable), "FAIL");
+    }
 
     #[test]
     fn clocks_may_differ_by_half_a_minute() {

@@ -398,10 +398,22 @@ fn path(batch: BatchKey, generation: u32, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures::future::join_all;
     use lake::LakeOptions;
 
     use super::super::tests::{alerted, info};
     use super::*;
+
+    #[tokio::test]
+    async fn a_list_that_many_ask_for_at_once_is_loaded_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || ListStore::new(Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap());
+        open().save(info(), vec![alerted(1, "21", 0.5)]).await.unwrap();
+        let reader = open();
+        let served = join_all((0..16).map(|_| reader.serve("2511"))).await;
+        let lists: Vec<Arc<List>> = served.into_iter().map(|served| served.unwrap().list).collect();
+        assert!(lists.iter().all(|list| Arc::ptr_eq(list, &lists[0])), "each load makes a list of its own");
+    }
 
     #[tokio::test]
     async fn readers_follow_what_is_published_and_are_served_while_storage_is_away() {

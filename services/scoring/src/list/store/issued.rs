@@ -40,11 +40,16 @@ impl ListStore {
         Ok(self.latest().await?.map(|latest| (latest.id, latest.generation)))
     }
 
-    /// Makes a list the published one, in one step. Publishing the published list again changes nothing.
+    /// Makes a list the published one, in one step. Publishing the published list again changes nothing, except that it puts on record
+    /// what an older build published.
     pub async fn publish(&self, id: &str) -> Result<Arc<List>, ScoringError> {
         let list = self.get(id).await?;
         let current = self.latest().await?;
         let (id, generation) = list.identity();
+        // An older build kept no record: the published list gets its own now, before it is one of the earlier ones.
+        if let Some(latest) = &current {
+            self.issue(latest.id, Some(latest.generation)).await?;
+        }
         if current.as_ref().is_none_or(|latest| (latest.id, latest.generation) != (id, generation)) {
             let previous = current.map(|latest| Box::new(Latest { previous: None, ..latest }));
             // Before the pointer: a list is never the published one without being on record, and one on record that is later than the
@@ -85,6 +90,8 @@ impl ListStore {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use domain::Siren;
     use lake::{Lake, LakeOptions};
 
@@ -93,37 +100,60 @@ mod tests {
     use super::super::super::tests::{alerted, info};
     use super::*;
 
+    fn store(folder: &Path) -> ListStore {
+        ListStore::new(Lake::open(folder.to_str().unwrap(), &LakeOptions::default()).unwrap())
+    }
+
+    /// Builds the list of a batch, with one company.
+    async fn save(store: &ListStore, batch: &str, number: u32) {
+        let mut entries = vec![alerted(number, "21", 0.5)];
+        rank(&mut entries);
+        store.save(ListInfo { batch: batch.parse().unwrap(), ..info() }, entries).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_an_older_build_published_is_on_record_once_it_is_published_again_or_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        save(&store, "2510", 1).await;
+        save(&store, "2511", 1).await;
+        store.publish("2510").await.unwrap();
+        for next in ["2510", "2511"] {
+            // As an older build left it.
+            store.lake.pointers().remove("list-published-2510").await.unwrap();
+            store.publish(next).await.unwrap();
+            assert_eq!(store.issued("2510".parse().unwrap()).await.unwrap(), Some(1), "{next} was published");
+        }
+        let served = store.serve_published("2510".parse().unwrap()).await.unwrap();
+        assert_eq!(served.list.info.batch.to_string(), "2510");
+    }
+
     #[tokio::test]
     async fn readers_have_what_was_published_and_neither_drafts_nor_what_was_withdrawn() {
         let folder = tempfile::tempdir().unwrap();
-        let store = ListStore::new(Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap());
-        let save = async |batch: &str, number: u32| {
-            let mut entries = vec![alerted(number, "21", 0.5)];
-            rank(&mut entries);
-            store.save(ListInfo { batch: batch.parse().unwrap(), ..info() }, entries).await.unwrap();
-        };
+        let store = store(folder.path());
         let issued = async || {
             let issued = store.all_issued().await.unwrap();
             issued.into_iter().map(|(batch, generation)| format!("{batch}/{generation}")).collect::<Vec<_>>()
         };
         assert!(issued().await.is_empty());
         for (batch, number) in [("2509", 1), ("2510", 1), ("2511", 1)] {
-            save(batch, number).await;
+            save(&store, batch, number).await;
             if batch != "2509" {
                 store.publish(batch).await.unwrap();
             }
         }
-        save("2510", 2).await;
+        save(&store, "2510", 2).await;
         assert_eq!(issued().await, ["2511/1", "2510/1"], "2509 and the second 2510 were built only");
         let generation =
             async |batch: &str| store.serve_published(batch.parse().unwrap()).await.map(|served| served.list.info.generation).ok();
         assert_eq!((generation("2510").await, generation("2509").await), (Some(1), None));
         assert_eq!(store.serve("2510").await.unwrap().list.info.generation, 2);
 
-        save("2512", 1).await;
+        save(&store, "2512", 1).await;
         store.publish("2512").await.unwrap();
         assert_eq!(store.roll_back().await.unwrap().info.batch.to_string(), "2511");
-        save("2601", 1).await;
+        save(&store, "2601", 1).await;
         store.publish("2601").await.unwrap();
         assert_eq!(issued().await, ["2601/1", "2511/1", "2510/1"], "2512 was withdrawn");
         let siren = Siren::from_number(1).unwrap();
