@@ -12,8 +12,9 @@ const IMPLAUSIBLE_ALONE: f64 = 0.90;
 /// A feature worth this much alone, and far more than every other feature but its own variants, is suspect.
 const SUSPECT_ALONE: f64 = 0.80;
 const FAR_APART: f64 = 0.10;
-/// Share of the gain that no single feature has when signals are many and weak.
-const DOMINANT_GAIN: f64 = 0.5;
+/// Share of the contributions (mean absolute SHAP values) that no single feature has when signals are many and weak. The gain would not
+/// do: the first splits have most of it, and fall on any of several features that say the same.
+const DOMINANT: f64 = 0.5;
 /// What companies never seen may cost at most, in AUC, when nothing leaks between rows of a company.
 const JUMP_DISJOINT: f64 = 0.05;
 /// What mixing periods and counting companies already in a proceeding gains at most.
@@ -34,14 +35,14 @@ pub struct Alarm {
 pub enum AlarmKind {
     /// A feature ranks failures too well alone.
     FeatureAlone,
-    /// A feature has most of the gain.
+    /// A feature makes most of the contributions.
     DominantFeature,
     /// Figures differ between protocols more than the protocols explain.
     ProtocolJump,
 }
 
 impl AlarmKind {
-    /// Whether nothing honest explains it. A feature with most of the gain may be what the rows are about.
+    /// Whether nothing honest explains it. A feature that decides nearly alone may be what the rows are about.
     pub const fn is_of_a_leak(self) -> bool {
         matches!(self, Self::FeatureAlone | Self::ProtocolJump)
     }
@@ -66,11 +67,12 @@ pub fn on_features(effects: &[Effect]) -> Vec<Alarm> {
             alarms.push(Alarm { kind: AlarmKind::FeatureAlone, message });
         }
     }
-    if let Some(effect) = effects.iter().find(|effect| effect.gain > DOMINANT_GAIN) {
+    let all: f64 = effects.iter().map(|effect| effect.contribution).sum();
+    if let Some(effect) = effects.iter().find(|effect| effect.contribution > DOMINANT * all) {
         let message = format!(
-            "'{}' has {:.0} % of the model's gain: a model of one feature is a rule, or a leak.",
+            "'{}' makes {:.0} % of the contributions to scores: a model of one feature is a rule, or a leak.",
             effect.feature,
-            100.0 * effect.gain
+            100.0 * effect.contribution / all
         );
         alarms.push(Alarm { kind: AlarmKind::DominantFeature, message });
     }
@@ -87,7 +89,7 @@ pub fn between(honest: &Interval, other: Protocol, auc: &Interval) -> Option<Ala
     let (limit, why) = match other {
         Protocol::Disjoint => (JUMP_DISJOINT, "rows of one company should not tell about another: the model may know companies by name"),
         Protocol::Lenient => (JUMP_LENIENT, "more than mixed periods and companies already in a proceeding explain"),
-        Protocol::Holdout | Protocol::Rolling | Protocol::Given => return None,
+        Protocol::Holdout | Protocol::Rolling | Protocol::Given | Protocol::GivenByTime => return None,
     };
     let jump = match other {
         Protocol::Disjoint => honest.value - auc.value,
@@ -108,15 +110,15 @@ pub fn between(honest: &Interval, other: Protocol, auc: &Interval) -> Option<Ala
 mod tests {
     use super::*;
 
-    fn effect(feature: &str, gain: f64, auc: f64) -> Effect {
-        Effect { feature: feature.into(), gain, contribution: 0.0, direction: None, auc_alone: Some(auc), points: vec![] }
+    fn effect(feature: &str, contribution: f64, auc: f64) -> Effect {
+        Effect { feature: feature.into(), gain: 0.6, contribution, direction: None, auc_alone: Some(auc), points: vec![] }
     }
 
     #[test]
     fn implausible_features_are_named_and_ordinary_ones_are_not() {
         let kinds = |effects: &[Effect]| on_features(effects).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>();
         assert_eq!(kinds(&[effect("debt_ratio", 0.3, 0.81), effect("debt_months", 0.2, 0.79), effect("headcount", 0.1, 0.74)]), []);
-        assert_eq!(kinds(&[effect("debt_ratio", 0.3, 0.80), effect("state", 0.4, 0.93)]), [AlarmKind::FeatureAlone]);
+        assert_eq!(kinds(&[effect("debt_ratio", 0.3, 0.80), effect("state", 0.3, 0.93)]), [AlarmKind::FeatureAlone]);
         assert_eq!(
             kinds(&[effect("state_now", 0.3, 0.85), effect("state_then", 0.2, 0.84), effect("debt", 0.2, 0.70)]),
             [AlarmKind::FeatureAlone]

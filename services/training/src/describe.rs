@@ -6,7 +6,6 @@ use trees::manifest::Manifest;
 
 use crate::evaluate::Figure;
 use crate::report::{Evaluated, Report, Section, calibration_name};
-use crate::split::Protocol;
 
 /// A model without its state and its time of registration, which the registry knows.
 pub fn model(id: &str, manifest: &Manifest, report: &Report) -> Model {
@@ -60,7 +59,7 @@ fn evaluation(section: &Section, model: &Evaluated) -> Evaluation {
         prevalence: value(Figure::Prevalence),
         median_lead_time: model.worth.lead_time.quartiles.map_or(f64::NAN, |quartiles| quartiles[1]),
         protocol: section.protocol.name().to_owned(),
-        test_to: if section.protocol == Protocol::Given { String::new() } else { section.split.test.to.to_string() },
+        test_to: if section.protocol.is_of_a_file() { String::new() } else { section.split.test.to.to_string() },
     }
 }
 
@@ -68,7 +67,7 @@ fn split(section: &Section) -> ApiSplit {
     let size = |at: usize| section.sides.get(at).map_or((0, 0), |side| (side.rows as u64, side.positives as u64));
     let ((train_rows, train_positives), (validation_rows, validation_positives), (test_rows, test_positives)) = (size(0), size(1), size(2));
     // The times of a file play no part.
-    let text = |month: Month| if section.protocol == Protocol::Given { String::new() } else { month.to_string() };
+    let text = |month: Month| if section.protocol.is_of_a_file() { String::new() } else { month.to_string() };
     let split = section.split;
     ApiSplit {
         train_from: text(split.train.from),

@@ -131,6 +131,19 @@ mod tests {
         assert!(auc(&|row| if label(row) { 500.5 } else { noise(row) }, false) > 0.9, "not only at the ends");
     }
 
+    /// A sample may be in the order of the table, company by company.
+    #[test]
+    fn contributions_are_those_of_rows_all_over_the_sample() {
+        let model = Model::from_text(crate::study::tests::studied().first.text.unwrap()).unwrap();
+        let mut test = Sample::new(3, 10_000, 1);
+        (0..4_000).for_each(|row| test.push(&[row as f32 / 4_000.0 * 1.75, 0.5, 0.0], row % 7 == 0));
+        let effects = effects(&model, &[], &test, &test).unwrap();
+        let risk = effects.iter().find(|effect| effect.feature == "risk").unwrap();
+        let contributions = || risk.points.iter().map(|(_, contribution)| *contribution);
+        assert_eq!(risk.points.len(), EXPLAINED);
+        assert!(contributions().any(|part| part < -0.1) && contributions().any(|part| part > 0.1), "of low and of high risks");
+    }
+
     #[test]
     fn places_and_correlation_leave_unknown_values_out() {
         let places = places(&[3.0, f64::NAN, 1.0, 3.0]);

@@ -123,7 +123,7 @@ pub fn worth(rows: &[Observed], probabilities: &[f64], thresholds: &Thresholds, 
         reliability: ranked.reliability(BINS),
         roc: ranked.roc(POINTS),
         precision_recall: ranked.precision_recall(POINTS),
-        lead_time: lead(rows, probabilities, thresholds.moderate),
+        lead_time: sighted(rows, probabilities, thresholds.moderate),
         first_moderate: first_alerts(rows, probabilities, thresholds.moderate),
         first_high: first_alerts(rows, probabilities, thresholds.high),
         volumes: volumes(rows, probabilities, thresholds),
@@ -142,16 +142,16 @@ pub fn figures(rows: &[Observed], scored: &[Scored], thresholds: &Thresholds, bo
     Ok(Figure::ALL.into_iter().zip(found).filter_map(|(figure, interval)| Some((figure, interval?))).collect())
 }
 
-/// How much higher the average precision of some probabilities is than that of others, on the same companies drawn.
-pub fn lead_in_precision(
+/// How much higher a measure of some scores is than that of others, on the same companies drawn.
+pub fn lead(
     rows: &[Observed],
-    first: &[f64],
-    other: &[f64],
+    [first, other]: [&[f64]; 2],
+    measure: fn(&Ranked) -> Option<f64>,
     bootstrap: &Bootstrap,
 ) -> Result<Option<Interval>, TrainingError> {
     let entities: Vec<u32> = rows.iter().map(|row| row.entity).collect();
     let (first, other) = (scored(rows, first), scored(rows, other));
-    Ok(difference_by_group([&first, &other], &entities, bootstrap, Ranked::average_precision)?)
+    Ok(difference_by_group([&first, &other], &entities, bootstrap, measure)?)
 }
 
 /// The figures in the order of [`Figure::ALL`].
@@ -180,8 +180,52 @@ fn values(ranked: &Ranked, thresholds: &Thresholds) -> [Option<f64>; Figure::ALL
     ]
 }
 
+/// What the intervals of the first model are worth on the test rows, by tenth of the rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntervalWorth {
+    /// Their mean width.
+    pub width: f64,
+    /// Share of the rows whose calibrated probability is outside of them: where the two calibrations disagree. Served intervals are
+    /// widened to hold it.
+    pub probability_outside: f64,
+    /// Tenths of the rows by score, the lowest first: mean ends, and the rate that was observed.
+    pub tenths: Vec<Tenth>,
+}
+
+/// A tenth of the rows by score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Tenth {
+    /// Mean lower end.
+    pub low: f64,
+    /// Mean upper end.
+    pub high: f64,
+    /// Share that failed.
+    pub observed: f64,
+}
+
+/// Compares intervals with what happened. `intervals` and `probabilities` are of the rows, in their order.
+pub fn intervals(rows: &[Observed], probabilities: &[f64], intervals: &[(f64, f64)]) -> IntervalWorth {
+    let count = rows.len().max(1) as f64;
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]).then(a.cmp(b)));
+    let outside = |(probability, (low, high)): (&f64, &(f64, f64))| probability < low || high < probability;
+    let tenth = |rows_of: &[usize]| {
+        let mean = |of: &dyn Fn(usize) -> f64| rows_of.iter().map(|row| of(*row)).sum::<f64>() / rows_of.len() as f64;
+        Tenth {
+            low: mean(&|row| intervals[row].0),
+            high: mean(&|row| intervals[row].1),
+            observed: mean(&|row| f64::from(u8::from(rows[row].label))),
+        }
+    };
+    IntervalWorth {
+        width: intervals.iter().map(|(low, high)| high - low).sum::<f64>() / count,
+        probability_outside: probabilities.iter().zip(intervals).filter(|pair| outside(*pair)).count() as f64 / count,
+        tenths: order.chunks(rows.len().div_ceil(10).max(1)).map(tenth).collect(),
+    }
+}
+
 /// How long before the judgment failing companies are flagged.
-fn lead(rows: &[Observed], probabilities: &[f64], threshold: f64) -> LeadTime {
+fn sighted(rows: &[Observed], probabilities: &[f64], threshold: f64) -> LeadTime {
     let failing = rows.iter().zip(probabilities).filter(|(row, _)| row.label);
     let sightings: Vec<Sighting<u32>> = failing
         .filter_map(|(row, probability)| {
@@ -274,6 +318,17 @@ mod tests {
         assert_eq!((worth.first_moderate.companies, worth.first_moderate.failing), (2, 1));
         assert_eq!((worth.first_high.companies, worth.first_high.failing), (1, 1));
         assert_eq!(worth.volumes[2], Volume { time: 2, rows: 2, high: 1, moderate: 1 });
+    }
+
+    #[test]
+    fn intervals_are_compared_with_what_happened_and_with_the_probabilities() {
+        let (rows, probabilities) = rows();
+        let around: Vec<(f64, f64)> = probabilities.iter().map(|probability| (probability - 0.1, probability + 0.1)).collect();
+        let worth = intervals(&rows, &probabilities, &around);
+        assert!((worth.width - 0.2).abs() < 1e-12 && worth.probability_outside == 0.0);
+        assert_eq!((worth.tenths.len(), worth.tenths[0].observed, worth.tenths[8].observed), (9, 1.0, 1.0), "nine rows, one in each");
+        assert!((worth.tenths[8].low - 0.8).abs() < 1e-12 && (worth.tenths[8].high - 1.0).abs() < 1e-12);
+        assert_eq!(intervals(&rows, &probabilities, &[(0.4, 0.6); 9]).probability_outside, 8.0 / 9.0, "all but 0.6");
     }
 
     #[test]

@@ -71,10 +71,16 @@ impl Training<'_> {
                 done => break done?,
             }
         };
-        self.register(request, &setup, report, study).await
+        self.register(request, &setup, (report, study), progress).await
     }
 
-    async fn register(&self, request: &TrainModelRequest, setup: &Setup, report: Report, study: Study) -> Result<Model, TrainingError> {
+    async fn register(
+        &self,
+        request: &TrainModelRequest,
+        setup: &Setup,
+        (report, study): (Report, Study),
+        progress: &JobProgress,
+    ) -> Result<Model, TrainingError> {
         let asked = &setup.asked;
         let text = study.first.text.ok_or_else(|| TrainingError::NotServable(asked.kind.name()))?;
         let manifest = Manifest {
@@ -98,10 +104,18 @@ impl Training<'_> {
         };
         let id = manifest.id().map_err(|source| TrainingError::Document { what: "model.json".into(), source })?;
         let card = card::render(&format!("Model card {id}"), &report, Some(&manifest));
-        let registry = Registry { lake: self.lake };
+        let registry = Registry { lake: self.lake, catalogue: self.catalogue };
         let registered = registry.add(&id, Artifact { text, manifest, report, card }, self.key).await?;
-        if request.promote_if_none && registry.champion_id().await?.is_none() {
-            return registry.promote_first(&id).await;
+        match registry.champion_id().await? {
+            None if request.promote_if_none => return registry.promote_first(&id).await,
+            // So that a promotion need not wait for it; one that finds none holds it.
+            Some(champion) if champion != id => {
+                progress.set(0, 0, "", "the same rows, scored by the champion");
+                if let Err(error) = registry.contest(&id, &champion).await {
+                    tracing::warn!(model = id, champion, %error, "not compared with the champion yet: its promotion will try again");
+                }
+            }
+            _ => {}
         }
         Ok(registered)
     }
@@ -208,4 +222,18 @@ fn jumps(sections: &[Section]) -> Vec<Alarm> {
     let Some((first, others)) = sections.split_first() else { return Vec::new() };
     let Some(honest) = auc(first) else { return Vec::new() };
     others.iter().filter_map(|section| alarms::between(&honest, section.protocol, &auc(section)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_nobody_waits_for_any_more_is_told_to_stop() {
+        let stop = Stop::default();
+        let stopped = stop.0.clone();
+        assert!(!stopped.load(Ordering::Relaxed));
+        drop(stop);
+        assert!(stopped.load(Ordering::Relaxed), "a cancelled job drops its future, and this with it");
+    }
 }

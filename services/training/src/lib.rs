@@ -2,13 +2,14 @@
 //!
 //! [`split`] says which [`rows`] train, validate and test; [`prepare`], [`learn`], [`scored`] and [`evaluate`] are the steps of
 //! a [`study`], which reads its rows chunk by chunk from the [`offline`] features or from an [`external`] file; [`alarms`] and
-//! [`promotion`] judge its [`report`]; [`registry`] keeps the models.
+//! [`promotion`] judge its [`report`], a [`contest`] with the champion too; [`registry`] keeps the models.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod alarms;
 pub mod breakdown;
 pub mod capacity;
 pub mod card;
+pub mod contest;
 pub mod crew;
 pub mod describe;
 pub mod effects;
@@ -110,7 +111,12 @@ impl Service for TrainingProcess {
             |error: SignatureError| ServiceError::new(ErrorCode::Configuration, error.to_string()).with("field", "service.signing_key");
         let key = settings.signing_key.as_deref().map(SigningKey::read).transpose().map_err(refused)?.map(Arc::new);
         let (lake, catalogue, meeting) = (context.lake.clone(), Arc::new(catalogue), Arc::new(Meeting::default()));
-        let service = service::Service { context: context.clone(), meeting: meeting.clone(), settings: settings.clone() };
+        let service = service::Service {
+            context: context.clone(),
+            catalogue: catalogue.clone(),
+            meeting: meeting.clone(),
+            settings: settings.clone(),
+        };
         context.jobs.register(TRAIN, move |request: TrainModelRequest, progress: JobProgress| {
             let (lake, catalogue, settings, key, meeting) =
                 (lake.clone(), catalogue.clone(), settings.clone(), key.clone(), meeting.clone());

@@ -2,6 +2,7 @@
 
 use trees::metrics::Interval;
 
+use crate::contest::Contest;
 use crate::evaluate::Figure;
 use crate::report::Report;
 use crate::split::Protocol;
@@ -12,8 +13,17 @@ const LEAST_CALIBRATED: f64 = 0.02;
 /// probabilities are all twice the truth.
 const LEAST_CALIBRATED_SHARE: f64 = 0.5;
 
+/// What a challenger is compared with.
+#[derive(Debug)]
+pub enum Rival {
+    /// The champion's scores of the rows that the challenger was tested on.
+    OnTheSameRows(Contest),
+    /// The champion's report, where those rows cannot be scored by it.
+    ByItsReport(Box<Report>),
+}
+
 /// What speaks against promoting a model; nothing when it may be promoted.
-pub fn doubts(challenger: &Report, champion: Option<&Report>) -> Vec<String> {
+pub fn doubts(challenger: &Report, champion: Option<&Rival>) -> Vec<String> {
     let mut doubts = Vec::new();
     if challenger.sections.first().is_none_or(|section| section.protocol == Protocol::Lenient) {
         doubts.push("it was not measured under an honest protocol".to_owned());
@@ -33,16 +43,36 @@ pub fn doubts(challenger: &Report, champion: Option<&Report>) -> Vec<String> {
         let others = if more == 0 { String::new() } else { format!(" (and {more} more)") };
         doubts.push(format!("its report raises an alarm: {}{others}", alarm.message));
     }
-    if let Some(champion) = champion.filter(|champion| comparable(challenger, champion)) {
-        let pair = |figure| Some((challenger.figure(figure)?, champion.figure(figure)?));
-        let names = [(Figure::AveragePrecision, "average precision"), (Figure::Auc, "AUC")];
-        for (figure, name) in names {
-            if let Some((ours, theirs)) = pair(figure).filter(|(ours, theirs)| worse(ours, theirs)) {
-                doubts.push(format!("its {name} is {:.3}, the champion's {:.3}: worse beyond noise", ours.value, theirs.value));
-            }
-        }
-    }
+    doubts.extend(match champion {
+        Some(Rival::OnTheSameRows(contest)) => behind(contest),
+        Some(Rival::ByItsReport(report)) if comparable(challenger, report) => worse_figures(challenger, report),
+        _ => Vec::new(),
+    });
     doubts
+}
+
+/// What a challenger is behind in, on the same companies drawn.
+fn behind(contest: &Contest) -> Vec<String> {
+    let named = [("average precision", contest.average_precision), ("AUC", contest.auc)];
+    let losing = named.into_iter().filter_map(|(name, lead)| Some((name, lead.filter(|lead| lead.high < 0.0)?)));
+    let text = |(name, lead): (&str, Interval)| {
+        format!(
+            "on the same {} rows its {name} is {:+.3} [{:+.3}, {:+.3}] from that of the champion {}: worse beyond noise",
+            contest.rows, lead.value, lead.low, lead.high, contest.champion
+        )
+    };
+    losing.map(text).collect()
+}
+
+/// What the figures of two reports say, where the intervals of both tell them apart.
+fn worse_figures(challenger: &Report, champion: &Report) -> Vec<String> {
+    let pair = |figure| Some((challenger.figure(figure)?, champion.figure(figure)?));
+    let named = [(Figure::AveragePrecision, "average precision"), (Figure::Auc, "AUC")];
+    let losing = named.into_iter().filter_map(|(figure, name)| Some((name, pair(figure).filter(|(ours, theirs)| worse(ours, theirs))?)));
+    let text = |(name, (ours, theirs)): (&str, (Interval, Interval))| {
+        format!("its {name} is {:.3}, the champion's {:.3}: worse beyond noise", ours.value, theirs.value)
+    };
+    losing.map(text).collect()
 }
 
 /// Whether two reports measured about the same thing.
@@ -81,10 +111,22 @@ mod tests {
 
     #[test]
     fn only_what_is_worse_beyond_noise_is_refused() {
-        let champion = report(Protocol::Holdout, 0.85, 0.004);
+        let champion = Rival::ByItsReport(Box::new(report(Protocol::Holdout, 0.85, 0.004)));
         assert_eq!(doubts(&report(Protocol::Holdout, 0.845, 0.004), Some(&champion)), [""; 0], "within the intervals of 0.01");
         let worse = doubts(&report(Protocol::Holdout, 0.80, 0.004), Some(&champion));
         assert_eq!(worse.len(), 2, "average precision and AUC: {worse:?}");
         assert_eq!(doubts(&report(Protocol::Disjoint, 0.80, 0.004), Some(&champion)), [""; 0], "another protocol says nothing of it");
+    }
+
+    #[test]
+    fn what_the_same_rows_say_counts_more_than_two_reports() {
+        let challenger = report(Protocol::Holdout, 0.85, 0.004);
+        let lead = |value: f64| Some(Interval { value, low: value - 0.002, high: value + 0.002 });
+        let contest =
+            |average_precision, auc| Rival::OnTheSameRows(Contest { champion: "old".into(), rows: 9_000, average_precision, auc });
+        assert_eq!(doubts(&challenger, Some(&contest(lead(-0.001), lead(0.004)))), [""; 0], "noise explains it");
+        let behind = doubts(&challenger, Some(&contest(lead(-0.005), lead(0.0))));
+        assert!(behind.len() == 1 && behind[0].contains("-0.005 [-0.007, -0.003]"), "{behind:?}");
+        assert_eq!(doubts(&challenger, Some(&contest(None, None))), [""; 0], "nothing could be measured");
     }
 }

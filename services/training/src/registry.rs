@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use api::training::Model;
 use lake::{Lake, LakeError};
 use online_store::Published;
+use panel::Catalogue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trees::manifest::{Manifest, text_digest};
 use trees::signature::SigningKey;
 
+use crate::contest::{self, Contest, Contestant};
 use crate::error::TrainingError;
+use crate::promotion::Rival;
 use crate::report::Report;
-use crate::{describe, promotion};
+use crate::{describe, offline, promotion};
 
 /// What the pointer `champion` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +52,8 @@ pub struct Artifact {
 pub struct Registry<'a> {
     /// Where they are.
     pub lake: &'a Lake,
+    /// The features of those that can be served.
+    pub catalogue: &'a Catalogue,
 }
 
 fn path(id: &str, name: &str) -> String {
@@ -122,6 +127,47 @@ impl Registry<'_> {
         Ok(Model { state: state.to_owned(), created_at: created_at.clone(), ..described })
     }
 
+    /// A model against another on the rows that it was tested on. Found once, and kept beside it: neither changes. `None` where they cannot
+    /// be compared: they have other features than this version, or the rows are no longer kept.
+    pub async fn contest(&self, id: &str, champion: &str) -> Result<Option<Contest>, TrainingError> {
+        let kept = path(id, &format!("against-{champion}.json"));
+        match self.lake.objects().get(&kept).await {
+            Ok(bytes) => {
+                let read = serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: kept, source });
+                return read.map(Some);
+            }
+            Err(LakeError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let report = self.report(id).await?;
+        let manifest: Manifest = self.document(id, "model.json").await?;
+        let both = (
+            Contestant::load(self.lake, id, self.catalogue).await?,
+            Contestant::load(self.lake, champion, self.catalogue).await?,
+            report.sections.first().map(|section| section.split),
+            manifest.batch.parse().ok(),
+        );
+        let (Some(challenger), Some(champion), Some(split), Some(batch)) = both else { return Ok(None) };
+        let rows = offline::table(self.lake).snapshot(batch).await?;
+        if rows.version().is_none() {
+            return Ok(None);
+        }
+        let found = contest::hold(rows, self.catalogue, split, challenger, champion).await?;
+        if found.rows == 0 {
+            return Ok(None);
+        }
+        self.lake.objects().put(&kept, json("contest", &found)?.into()).await?;
+        Ok(Some(found))
+    }
+
+    /// What a challenger is compared with.
+    async fn rival(&self, id: &str, champion: &str) -> Result<Rival, TrainingError> {
+        Ok(match self.contest(id, champion).await? {
+            Some(contest) => Rival::OnTheSameRows(contest),
+            None => Rival::ByItsReport(Box::new(self.report(champion).await?)),
+        })
+    }
+
     /// What was measured of a model: refused when it is not the report that the model was registered with.
     async fn report(&self, id: &str) -> Result<Report, TrainingError> {
         let manifest: Manifest = self.document(id, "model.json").await?;
@@ -160,11 +206,11 @@ impl Registry<'_> {
                 return self.get(&model.id).await;
             }
             if because.trim().is_empty() {
-                let theirs = match &current {
-                    Some(champion) => Some(self.report(&champion.id).await?),
+                let rival = match &current {
+                    Some(champion) => Some(self.rival(&model.id, &champion.id).await?),
                     None => None,
                 };
-                let doubts = promotion::doubts(&self.report(&model.id).await?, theirs.as_ref());
+                let doubts = promotion::doubts(&self.report(&model.id).await?, rival.as_ref());
                 if !doubts.is_empty() {
                     return Err(TrainingError::Doubtful { model: model.id, doubts: doubts.join("; ") });
                 }
@@ -243,5 +289,80 @@ impl Registry<'_> {
         let model = self.get(id).await?;
         let file = async |name: &str| Ok::<_, TrainingError>(self.lake.objects().get(&path(&model.id, name)).await?.to_vec());
         Ok((file("card.html").await?, file("metrics.json").await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lake::LakeOptions;
+    use trees::Params;
+
+    use super::*;
+    use crate::alarms::{Alarm, AlarmKind};
+    use crate::split::Protocol;
+    use crate::study::tests;
+
+    fn lake(folder: &Path) -> Lake {
+        Lake::open(folder.to_str().unwrap(), &LakeOptions::default()).unwrap()
+    }
+
+    /// Registers a model with this report.
+    async fn registered(registry: &Registry<'_>, report: Report) -> String {
+        let study = tests::studied();
+        let text = study.first.text.unwrap();
+        let manifest = Manifest {
+            kind: "lightgbm".into(),
+            protocol: "holdout".into(),
+            batch: "2511".into(),
+            features_version: 1,
+            schema_hash: registry.catalogue.schema_hash().to_owned(),
+            features: vec![],
+            params: Params::default(),
+            trees: 1,
+            calibration: study.calibration,
+            uncertainty: study.uncertainty,
+            moderate: study.thresholds.moderate,
+            high: study.thresholds.high,
+            capacity: None,
+            feedback: String::new(),
+            text_sha256: text_digest(&text),
+            report_sha256: text_digest(report.json().unwrap()),
+            code_version: "0.1.0".into(),
+        };
+        let id = manifest.id().unwrap();
+        registry.add(&id, Artifact { text, manifest, report, card: String::new() }, None).await.unwrap();
+        id
+    }
+
+    #[tokio::test]
+    async fn the_first_model_is_promoted_over_faint_doubts_and_not_over_a_leak() {
+        let (folder, catalogue) = (tempfile::tempdir().unwrap(), Catalogue::builtin().unwrap());
+        let lake = lake(folder.path());
+        let registry = Registry { lake: &lake, catalogue: &catalogue };
+        let mut leaking = tests::report(Protocol::Holdout, 0.85, 0.004);
+        leaking.alarms.push(Alarm { kind: AlarmKind::FeatureAlone, message: "knows the future".into() });
+        let leaking = registered(&registry, leaking).await;
+        assert_eq!(registry.promote_first(&leaking).await.unwrap().state, "candidate");
+        assert_eq!(registry.champion_id().await.unwrap(), None);
+        let crude = registered(&registry, tests::report(Protocol::Holdout, 0.85, 0.03)).await;
+        assert_eq!(registry.promote_first(&crude).await.unwrap().state, "champion");
+        let because = registry.champion().await.unwrap().unwrap().because.unwrap();
+        assert!(because.contains("no champion to keep") && because.contains("calibration"), "{because}");
+    }
+
+    #[tokio::test]
+    async fn where_the_rows_are_gone_the_reports_are_compared() {
+        let (folder, catalogue) = (tempfile::tempdir().unwrap(), Catalogue::builtin().unwrap());
+        let lake = lake(folder.path());
+        let registry = Registry { lake: &lake, catalogue: &catalogue };
+        let champion = registered(&registry, tests::report(Protocol::Holdout, 0.85, 0.004)).await;
+        let worse = registered(&registry, tests::report(Protocol::Holdout, 0.80, 0.004)).await;
+        registry.promote(&champion, "").await.unwrap();
+        assert_eq!(registry.contest(&worse, &champion).await.unwrap(), None);
+        let refused = registry.promote(&worse, "").await.unwrap_err();
+        assert!(matches!(&refused, TrainingError::Doubtful { doubts, .. } if doubts.contains("the champion's 0.850")), "{refused}");
+        assert_eq!(registry.promote(&worse, "a test").await.unwrap().state, "champion");
     }
 }

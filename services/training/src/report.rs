@@ -11,7 +11,7 @@ use crate::breakdown::Part;
 use crate::capacity::CapacityWorth;
 use crate::effects::Effect;
 use crate::error::TrainingError;
-use crate::evaluate::{Figure, Worth};
+use crate::evaluate::{Figure, IntervalWorth, Worth};
 use crate::hazard::HorizonWorth;
 use crate::learn::{Kind, Thresholds};
 use crate::prepare::Sizes;
@@ -72,6 +72,13 @@ pub struct Lineage {
     pub code_version: String,
 }
 
+impl Lineage {
+    /// Whether the rows are those of a file, of which nothing is known but its columns.
+    pub const fn is_of_a_file(&self) -> bool {
+        self.features_version == 0
+    }
+}
+
 /// One protocol, at one origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Section {
@@ -89,6 +96,9 @@ pub struct Section {
     pub models: Vec<Evaluated>,
     /// The first model's alerts by capacity, where departments are known.
     pub capacity: Option<CapacityWorth>,
+    /// The first model's intervals beside what happened; none in reports of earlier versions.
+    #[serde(default)]
+    pub intervals: Option<IntervalWorth>,
     /// The hazard at its horizons, where one was fitted.
     pub horizons: Vec<HorizonWorth>,
     /// Kinds that could not be fitted on these rows, and why.

@@ -9,6 +9,7 @@ use api::training::{
     ListModelsResponse, Model, PromoteModelRequest, RollBackModelRequest, ShadowModelRequest, ShadowModelResponse, TrainModelRequest,
 };
 use domain::BatchKey;
+use panel::Catalogue;
 use service_kit::Context;
 use service_kit::error::{ErrorCode, ServiceError};
 use tonic::{Request, Response, Status};
@@ -23,6 +24,8 @@ use crate::{Settings, TRAIN};
 pub struct Service {
     /// Storage and jobs.
     pub context: Context,
+    /// The features.
+    pub catalogue: Arc<Catalogue>,
     /// Where workers come.
     pub meeting: Arc<Meeting>,
     /// What trainings here go by.
@@ -31,7 +34,7 @@ pub struct Service {
 
 impl Service {
     fn registry(&self) -> Registry<'_> {
-        Registry { lake: &self.context.lake }
+        Registry { lake: &self.context.lake, catalogue: &self.catalogue }
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Protocol {
     Lenient,
     /// The sides that a file gives, or its entities at random.
     Given,
+    /// The times of a file, in their order: what is known of an entity may be of several sides.
+    GivenByTime,
 }
 
 impl Protocol {
@@ -46,7 +48,13 @@ impl Protocol {
             Self::Rolling => "rolling",
             Self::Lenient => "lenient",
             Self::Given => "given",
+            Self::GivenByTime => "given_by_time",
         }
+    }
+
+    /// Whether the sides are those of a file, whose times are not months.
+    pub const fn is_of_a_file(self) -> bool {
+        matches!(self, Self::Given | Self::GivenByTime)
     }
 
     /// Whether an entity must stand on one side only.
@@ -95,13 +103,13 @@ pub struct TooShort {
 }
 
 impl Split {
-    /// The split of a protocol, for rows from `first` whose outcome is known up to `last_known`
-    /// (the last month of the batch). Sizes and their reasons: `docs/decisions/0007-honest-split.md`.
+    /// The split of a protocol, for rows from `first` whose proceedings are known up to `last_known`
+    /// ([`panel::reach`]; the last month of the batch, when its files are whole). Sizes and their reasons: `docs/decisions/0007-honest-split.md`.
     pub fn new(protocol: Protocol, first: Month, last_known: Month) -> Result<Self, TooShort> {
         let last = last_known.plus(-HORIZON);
         match protocol {
             Protocol::Holdout | Protocol::Rolling | Protocol::Disjoint => Self::by_time(protocol, first, last),
-            Protocol::Given => Ok(Self::given()),
+            Protocol::Given | Protocol::GivenByTime => Ok(Self::given(protocol)),
             Protocol::Lenient => {
                 let months = last.since(first) + 1;
                 let all = Period { from: first, to: last };
@@ -113,10 +121,10 @@ impl Split {
         }
     }
 
-    /// The split of a file: its own sides, or its entities; its times play no part.
-    pub fn given() -> Self {
+    /// The split of a file, whose rows carry their sides: [`Protocol::Given`] or [`Protocol::GivenByTime`].
+    pub fn given(protocol: Protocol) -> Self {
         let all = Period { from: ALWAYS, to: ALWAYS };
-        Self { train: all, validation: all, test: all, protocol: Protocol::Given }
+        Self { train: all, validation: all, test: all, protocol }
     }
 
     /// The splits of rolling origins, the latest first: each pretends to stand a year earlier.
@@ -151,6 +159,7 @@ impl Split {
             }
             Protocol::Lenient => self.train.holds(row.time).then_some((by_entity(row.entity), row.lenient?)),
             Protocol::Given => Some((row.side.unwrap_or_else(|| by_entity(row.entity)), row.label?)),
+            Protocol::GivenByTime => Some((row.side?, row.label?)),
         }
     }
 

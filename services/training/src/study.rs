@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use trees::calibration::{Calibration, VennAbers};
 use trees::manifest::Capacity;
-use trees::metrics::Bootstrap;
+use trees::metrics::{Bootstrap, Ranked};
 use trees::{Model, Network, Params, Round};
 
 use crate::alarms::{self, Alarm};
@@ -154,7 +154,10 @@ pub fn run(source: &dyn Source, plan: &Plan<'_>, progress: &mut Progress<'_>) ->
         let tested = probabilities(&test.raw[at]);
         let worth = evaluate::worth(&test.rows, &tested, &thresholds, &plan.bootstrap)?;
         let first = chosen.as_ref().map(|(_, _, first, _): &(_, _, Vec<f64>, _)| first);
-        let lead = first.map(|first| evaluate::lead_in_precision(&test.rows, first, &tested, &plan.bootstrap)).transpose()?.flatten();
+        let lead = first
+            .map(|first| evaluate::lead(&test.rows, [first, &tested], Ranked::average_precision, &plan.bootstrap))
+            .transpose()?
+            .flatten();
         models.push(Evaluated { kind: model.kind, calibration: Calibrated::from(&choice), thresholds, worth, first_leads_by: lead });
         if chosen.is_none() {
             let capacity = capacity::thresholds(&validation.rows, &validated, plan.capacity);
@@ -163,7 +166,9 @@ pub fn run(source: &dyn Source, plan: &Plan<'_>, progress: &mut Progress<'_>) ->
     }
     let (calibration, thresholds, probabilities, capacity) = chosen.ok_or(TrainingError::NothingToMeasure("test"))?;
     let uncertainty = learn::uncertainty(&validation.rows, validation.raw.first().map_or(&[], Vec::as_slice))?;
+    let intervals: Vec<(f64, f64)> = test.raw.first().into_iter().flatten().map(|raw| uncertainty.interval(*raw)).collect();
     let section = Section {
+        intervals: Some(evaluate::intervals(&test.rows, &probabilities, &intervals)),
         protocol: plan.split.protocol,
         split: plan.split,
         sides: Section::sides(&prepared.sizes),
@@ -222,10 +227,15 @@ pub(crate) mod tests {
         }
     }
 
+    /// A study of some companies with one model.
+    pub(crate) fn studied() -> Study {
+        let source = companies(400, 40, |_, _| 0.0);
+        run(&source, &plan(Protocol::Holdout, &[Kind::Lightgbm], &params()), &mut quiet).unwrap()
+    }
+
     /// A report of one model, with these figures and intervals of 0.01 on either side of the AUC.
     pub(crate) fn report(protocol: Protocol, auc: f64, ece: f64) -> Report {
-        let source = companies(400, 40, |_, _| 0.0);
-        let mut study = run(&source, &plan(Protocol::Holdout, &[Kind::Lightgbm], &params()), &mut quiet).unwrap();
+        let mut study = studied();
         let interval = |value: f64, half: f64| Interval { value, low: value - half, high: value + half };
         study.section.models[0].worth.figures = BTreeMap::from([
             (Figure::Auc, interval(auc, 0.01)),
@@ -441,7 +451,7 @@ pub(crate) mod tests {
             row.side = Some(crate::rows::Side::ALL[at % 3]);
         }
         let (kinds, params) = ([Kind::Lightgbm], params());
-        let given = Plan { split: Split::given(), ..plan(Protocol::Holdout, &kinds, &params) };
+        let given = Plan { split: Split::given(Protocol::Given), ..plan(Protocol::Holdout, &kinds, &params) };
         let refused = run(&source, &given, &mut quiet).err().unwrap();
         assert!(matches!(refused, TrainingError::BothSides { protocol: "given", .. }), "{refused}");
     }

@@ -84,6 +84,13 @@ fn the_same_inputs_are_the_same_model_and_others_are_another() {
     assert_eq!(sf.json(&["models", "rollback"])["id"], first["id"]);
     assert_eq!(sf.json(&["models", "show", "champion"])["id"], first["id"]);
     assert_eq!(sf.json(&["models", "rollback"])["id"], seed["id"]);
+    // A challenger is compared with the champion on the same rows when its training ends, and refused for what they say.
+    let poor = train(&["--model", "lightgbm", "--parameter", "rounds=1", "--parameter", "num_leaves=2"]);
+    let champion = seed["id"].as_str().unwrap();
+    let contest: Value = serde_json::from_slice(&artifact(folder.path(), &poor["id"], &format!("against-{champion}.json"))).unwrap();
+    assert_eq!(contest["champion"], champion);
+    let refused = sf.fails(&["models", "promote", poor["id"].as_str().unwrap()]);
+    assert!(refused.contains("SF-TRA-0006") && refused.contains(&format!("on the same {} rows", contest["rows"])), "{refused}");
     // A search tries the given parameters too; what agents did leaves rows out.
     let searched = sf.json(&["train", "--batch", "2511", "--parameter", "rounds=20", "--search", "3", "--compare", "holdout"]);
     let report: Value = serde_json::from_slice(&artifact(folder.path(), &searched["id"], "metrics.json")).unwrap();
@@ -127,6 +134,26 @@ fn the_account_state_used_for_past_months_raises_an_alarm() {
     assert!(!honest["alarms"].to_string().contains("know the future"), "{}", honest["alarms"]);
     assert!(auc(&leaking) > auc(&honest) + 0.02, "{} {}", auc(&leaking), auc(&honest));
     assert!(leaking["alarms"].to_string().contains("'account_state' alone"), "{} {}", auc(&leaking), leaking["alarms"]);
+}
+
+/// The third generation's inputs and target, on the same companies: what it foresaw is partly behind, and comes out higher for it.
+#[test]
+fn the_target_of_the_third_generation_is_learnt_from_its_view() {
+    let (folder, _, sf) = built(2_500);
+    let (frame, out) = (folder.path().join("g3.parquet"), folder.path().join("out"));
+    let (frame, out) = (frame.to_str().unwrap(), out.to_str().unwrap());
+    sf.ok(&["features", "export", "--batch", "2511", "--from", "2016-01", "--to", "2024-04", "--at-risk", "--view", "g3", "--out", frame]);
+    let train = |label: &str, other: &str| -> Value {
+        let ignored = format!("risk,event_in,event,lenient_label,{other}");
+        let keys = ["train", "--frame", frame, "--entity", "siren", "--time", "month", "--label", label, "--ignore", &ignored];
+        sf.json(&[&keys[..], &["--embargo", "18", "--alone", "--parameter", "rounds=60", "--out", out]].concat())
+    };
+    let (theirs, ours) = (train("outcome", "label"), train("label", "outcome"));
+    let figure = |model: &Value, name: &str| model["evaluations"][0][name].as_f64().unwrap();
+    assert_eq!(theirs["evaluations"][0]["protocol"], "given_by_time");
+    for name in ["prevalence", "auc"] {
+        assert!(figure(&theirs, name) > figure(&ours, name), "{name}: {} {}", figure(&theirs, name), figure(&ours, name));
+    }
 }
 
 /// The worst state of the accounts of each company that the debit file knows.

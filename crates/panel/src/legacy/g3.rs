@@ -1,20 +1,21 @@
-//! The 17 inputs of the third generation (`domain/model.md` §2.4), of a company instead of its establishments.
+//! The 17 inputs of the third generation (`domain/model.md` §2.4) and its target (§1.3), of a company instead of its establishments.
 //!
 //! Six of the eleven financial ones are in no delivered file and are always missing: the published model dropped such rows
 //! and gave them its small variant, which needs the hours of short-time work and the debts only: all of them are here.
 
 use std::collections::BTreeMap;
 
-use domain::records::{CompanyAccounts, Debit, ShortTimeConsumption};
-use domain::{Cents, Month, NaiveDate};
+use domain::records::{CompanyAccounts, Debit, ProcolEvent, ShortTimeConsumption};
+use domain::{Cents, Month, NaiveDate, ProcolStage};
 
 use super::accounts::{BANK, DIANE, available};
+use super::target;
 use crate::rows::CompanyRows;
 use crate::series::{debts_by_establishment, headcount_by_month};
 use crate::window::Window;
 
-/// Names of the inputs, as published, in order.
-pub(super) const COLUMNS: [&str; 17] = [
+/// Names of the inputs, as published, in order; then the target, [`TARGET`].
+pub(super) const COLUMNS: [&str; 18] = [
     "financier_court_terme",
     "interets",
     "ca",
@@ -32,7 +33,15 @@ pub(super) const COLUMNS: [&str; 17] = [
     "paydex_yoy",
     "ratio_dette",
     "avg_delta_dette_par_effectif",
+    TARGET,
 ];
+
+/// What the third generation learnt to foresee, 1 or 0: a default or a proceeding at most 18 months away, ahead or behind.
+pub(super) const TARGET: &str = "outcome";
+/// Months that it looks, both ways.
+const HORIZON: i32 = 18;
+/// Months before the first one in which a default may have begun.
+const BEFORE: usize = 24;
 
 /// Months of the mean of contributions.
 const MEAN: usize = 12;
@@ -70,7 +79,25 @@ pub(super) fn compute(rows: &CompanyRows, window: Window) -> Vec<Vec<f64>> {
                 .collect(),
         ]
     };
-    late.into_iter().map(|column| column[MEAN..].to_vec()).collect()
+    late.into_iter().map(|column| column[MEAN..].to_vec()).chain([outcomes(rows, window)]).collect()
+}
+
+/// The target, from the debts and the proceedings known by the last month.
+fn outcomes(rows: &CompanyRows, window: Window) -> Vec<f64> {
+    let extended = window.extended(BEFORE);
+    let due = contributions(rows, extended);
+    let ratios: Vec<f64> =
+        debts(&rows.debits, extended).iter().zip(&due).map(|(debt, due)| if *due > 0.0 { debt / due } else { 0.0 }).collect();
+    let defaults: Vec<i32> = target::defaults(&ratios, false).map(|month| month as i32).collect();
+    let opens = |event: &&ProcolEvent| !matches!(event.stage, ProcolStage::FinProcedure | ProcolStage::AbandonProcedure);
+    let judged = rows.proceedings.iter().filter(opens).map(|event| Month::of(event.effective).since(extended.first)).min();
+    let judged = judged.filter(|month| (*month as i64) < extended.len as i64);
+    (BEFORE..extended.len)
+        .map(|month| {
+            let fails = |event: Option<i32>, latched| target::outcome(month as i32, event, HORIZON, latched).outcome;
+            f64::from(u8::from(fails(judged, true) || defaults.iter().any(|event| fails(Some(*event), false))))
+        })
+        .collect()
 }
 
 /// Change of the debt per employee and month over three months. Both debts are divided by the employees of today.
@@ -188,8 +215,8 @@ fn payment_delays(rows: &CompanyRows, window: Window) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use domain::records::{PaymentDelay, ShortTimeRequest};
-    use domain::{Siren, Siret};
+    use domain::records::{Contribution, PaymentDelay, ShortTimeRequest};
+    use domain::{Siren, Siret, UrssafPeriod};
 
     use super::*;
 
@@ -226,6 +253,54 @@ mod tests {
         rows.payment_delays = vec![delay(40, "2022-06-15"), delay(10, "2021-06-15"), delay(50, "2022-06-02")];
         assert_eq!([at(&rows, "paydex_group", "2022-06"), at(&rows, "paydex_yoy", "2022-06")], [3.0, 30.0]);
         assert!(at(&rows, "paydex_yoy", "2022-07").is_nan());
+    }
+
+    #[test]
+    fn the_target_looks_both_ways_from_a_default_and_for_ever_after_a_judgment() {
+        let siret = Siret::from_parts(siren(), b"00001").unwrap();
+        let mut rows = CompanyRows::empty(siren());
+        assert_eq!(at(&rows, TARGET, "2022-06"), 0.0);
+        rows.proceedings = vec![ProcolEvent {
+            siren: siren(),
+            siret: None,
+            effective: day("2022-07-15"),
+            action: Some(domain::ProcolAction::Redressement),
+            stage: ProcolStage::Ouverture,
+            label: "".into(),
+        }];
+        let of = |rows: &CompanyRows, months: [&str; 4]| {
+            let window = Window::new(month("2020-01"), month("2025-01"));
+            let found = outcomes(rows, window);
+            months.map(|of| found[window.index(month(of)).unwrap()])
+        };
+        assert_eq!(of(&rows, ["2020-12", "2021-01", "2022-07", "2025-01"]), [0.0, 1.0, 1.0, 1.0], "latched");
+
+        // A thousand euros a month are due; fifteen hundred are owed from March 2022 on.
+        let mut rows = CompanyRows::empty(siren());
+        let due = |period: Month| Contribution {
+            siret,
+            account: "1".into(),
+            period: UrssafPeriod::new(period, 1).unwrap(),
+            paid: None,
+            due: Cents(100_000),
+        };
+        rows.contributions = month("2020-01").to(month("2024-12")).map(due).collect();
+        rows.debits = vec![Debit {
+            siret,
+            account: "1".into(),
+            period: UrssafPeriod::new(month("2022-02"), 1).unwrap(),
+            gap_number: "1".into(),
+            history_number: 1,
+            treated_on: day("2022-03-10"),
+            employee_part: Cents(50_000),
+            employer_part: Cents(100_000),
+            account_state: None,
+            procol_code: "".into(),
+            operation_code: "1".into(),
+            reason_code: "".into(),
+            appeal: false,
+        }];
+        assert_eq!(of(&rows, ["2020-10", "2020-11", "2022-05", "2024-12"]), [0.0, 1.0, 1.0, 1.0], "in default from the third month on");
     }
 
     #[test]

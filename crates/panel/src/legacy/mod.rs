@@ -20,7 +20,7 @@ use crate::window::Window;
 /// The inputs of a published model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum View {
-    /// Third generation (2021): 17 inputs.
+    /// Third generation (2021): 17 inputs, and the target, `outcome`.
     G3,
     /// Fifth generation (2024), `standard.json` and `tree-based.json`: 36 inputs.
     G5,
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn views_have_the_inputs_that_were_published() {
         let names = |view: View| view.columns();
-        assert_eq!(View::ALL.map(|view| names(view).len()), [17, 36, 100]);
+        assert_eq!(View::ALL.map(|view| names(view).len()), [18, 36, 100]);
         for view in View::ALL {
             let mut unique = names(view);
             unique.sort();

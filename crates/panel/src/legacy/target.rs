@@ -5,17 +5,17 @@ use domain::{Month, NaiveDate};
 /// Months of default that made an establishment fail.
 const DEFAULT: usize = 3;
 
-/// The month in which debts have been above a month's contributions three times, of a series of debt ratios (NaN where
+/// The months in default: debts are above a month's contributions for the third time or more, of a series of debt ratios (NaN where
 /// unknown). As published, a month without any debt is skipped: it does not end the count. Strictly, it does.
-pub fn default_month(ratios: &[f64], strict: bool) -> Option<usize> {
+pub fn defaults(ratios: &[f64], strict: bool) -> impl Iterator<Item = usize> + '_ {
     let mut months = 0;
-    ratios.iter().position(|&ratio| {
+    (0..).zip(ratios).filter_map(move |(month, &ratio)| {
         if ratio > 1.0 {
             months += 1;
         } else if strict || ratio > 0.0 {
             months = 0;
         }
-        months == DEFAULT
+        (ratio > 1.0 && months >= DEFAULT).then_some(month)
     })
 }
 
@@ -48,12 +48,14 @@ mod tests {
     /// `domain/model.md` §11, vector 1.
     #[test]
     fn a_month_without_debt_did_not_end_a_default() {
+        let first = |ratios: &[f64], strict| defaults(ratios, strict).next();
         for (ratios, published, strict) in
             [([1.2, 1.3, 0.0, 1.1], Some(3), None), ([1.2, 1.3, 0.5, 1.1], None, None), ([1.2, 1.3, 1.4, 0.0], Some(2), Some(2))]
         {
-            assert_eq!((default_month(&ratios, false), default_month(&ratios, true)), (published, strict), "{ratios:?}");
+            assert_eq!((first(&ratios, false), first(&ratios, true)), (published, strict), "{ratios:?}");
         }
-        assert_eq!(default_month(&[1.2, f64::NAN, 1.3, 1.1], false), Some(3), "unknown counts as none");
+        assert_eq!(first(&[1.2, f64::NAN, 1.3, 1.1], false), Some(3), "unknown counts as none");
+        assert_eq!(defaults(&[1.2, 1.3, 1.1, 0.0, 1.4, 0.9, 1.1], false).collect::<Vec<_>>(), [2, 4]);
     }
 
     /// `domain/model.md` §11, vector 2.

@@ -156,7 +156,7 @@ pub struct Train {
     /// Batch whose features are learnt from.
     #[arg(long, required_unless_present = "frame")]
     pub batch: Option<BatchKey>,
-    /// How the rows of the past are split. A frame has its own sides, or sides by entity.
+    /// How the rows of the past are split. A frame has its own sides, or sides by entity or by time.
     #[arg(long, value_enum, default_value = "holdout", conflicts_with = "frame")]
     pub protocol: Protocol,
     /// What is trained.
@@ -195,9 +195,16 @@ pub struct Train {
     /// Train and measure this model only, without the others beside it.
     #[arg(long, requires = "frame")]
     pub alone: bool,
-    /// Column of the side of the split: train, validation or test. Otherwise entities are divided.
+    /// Column of the side of the split: train, validation or test. Otherwise entities are divided, or times with --embargo.
     #[arg(long, requires = "frame", value_name = "COLUMN")]
     pub split: Option<String>,
+    /// Divide by time: the last fifth of the times tests, the one before validates, and so many times before that are left out. With
+    /// --split, check that its sides follow each other so; an entity may then be of several.
+    #[arg(long, requires = "frame", value_name = "TIMES")]
+    pub embargo: Option<usize>,
+    /// Columns that are no features.
+    #[arg(long, requires = "frame", value_delimiter = ',', value_name = "COLUMNS")]
+    pub ignore: Vec<String>,
     /// Folder for card.html and metrics.json; with --frame predictions.csv and model.txt too.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -211,6 +211,8 @@ pub fn external(arguments: &Train, format: Format) -> Result<(), Failure> {
             time: time.clone(),
             label: label.clone(),
             side: arguments.split.clone(),
+            ignored: arguments.ignore.clone(),
+            embargo: arguments.embargo,
         },
         kind: training::learn::Kind::parse(&name).ok_or_else(|| Failure::usage("--model is unknown"))?,
         alone: arguments.alone,
@@ -224,7 +226,7 @@ pub fn external(arguments: &Train, format: Format) -> Result<(), Failure> {
     let model = Model {
         id: frame.display().to_string(),
         state: "external".into(),
-        protocol: "given".into(),
+        protocol: report.sections.first().map(|section| section.protocol.name().to_owned()).unwrap_or_default(),
         calibration: kind.map(|model| model.calibration.kind.clone()).unwrap_or_default(),
         ..measured
     };

@@ -191,7 +191,7 @@ pub fn levels(page: &mut String, report: &Report) {
             number(100.0 * capacity.covered, 1)
         );
     }
-    if let (Some(first), true) = (section.models.first(), section.protocol != Protocol::Given) {
+    if let (Some(first), true) = (section.models.first(), !section.protocol.is_of_a_file()) {
         let of = |name: &str, count: fn(&crate::evaluate::Volume) -> usize| Series {
             name: name.to_owned(),
             points: first
@@ -210,6 +210,30 @@ pub fn levels(page: &mut String, report: &Report) {
             page.push_str("</div>");
         }
     }
+}
+
+/// The intervals of the first model beside what happened.
+pub fn intervals(page: &mut String, sections: &[Section]) {
+    let Some(worth) = sections.first().and_then(|section| section.intervals.as_ref()) else { return };
+    let _ = write!(
+        page,
+        "<h2>Intervals</h2><p>Venn–Abers intervals on the test rows, {} wide on the mean; {} % of the calibrated probabilities are outside of \
+         theirs, which are served widened to hold them. They were learnt on validation: what changed since is not in them.</p>\
+         <table><tr><th>tenth of the rows, the lowest scores first</th><th>mean interval</th><th>observed rate</th></tr>",
+        number(worth.width, 4),
+        number(100.0 * worth.probability_outside, 1),
+    );
+    for (at, tenth) in (1..).zip(&worth.tenths) {
+        let within = if (tenth.low..=tenth.high).contains(&tenth.observed) { "" } else { ", outside" };
+        let _ = write!(
+            page,
+            "<tr><td>{at}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}{within}</td></tr>",
+            number(tenth.low, 4),
+            number(tenth.high, 4),
+            number(tenth.observed, 4),
+        );
+    }
+    page.push_str("</table>");
 }
 
 /// The hazard at its horizons.

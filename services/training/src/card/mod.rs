@@ -11,7 +11,6 @@ use domain::Month;
 use trees::manifest::Manifest;
 
 use crate::report::Report;
-use crate::split::Protocol;
 
 /// Renders the page of a model; `manifest` is absent for a file that nothing is registered of.
 pub fn render(title: &str, report: &Report, manifest: Option<&Manifest>) -> String {
@@ -23,7 +22,7 @@ pub fn render(title: &str, report: &Report, manifest: Option<&Manifest>) -> Stri
     );
     let _ = write!(page, "<h1>{title}</h1><p class=\"caution\">{}</p>", escape(&report.caution));
     alarms(&mut page, report);
-    page.push_str(INTENDED_USE);
+    page.push_str(if report.lineage.is_of_a_file() { USE_OF_A_FILE } else { INTENDED_USE });
     lineage(&mut page, report, manifest);
     page.push_str(
         "<h2>Test figures</h2><p>All models of a protocol on the same rows, read once; 95 % intervals by company bootstrap. \
@@ -34,12 +33,13 @@ pub fn render(title: &str, report: &Report, manifest: Option<&Manifest>) -> Stri
     figures::published(&mut page, &report.sections);
     figures::curves(&mut page, report);
     figures::levels(&mut page, report);
+    figures::intervals(&mut page, &report.sections);
     figures::horizons(&mut page, &report.sections);
     figures::origins(&mut page, &report.sections);
     features::effects(&mut page, &report.effects);
     figures::breakdown(&mut page, &report.breakdown);
     features::search(&mut page, &report.search);
-    page.push_str(LIMITS);
+    page.push_str(if report.lineage.is_of_a_file() { LIMITS_OF_A_FILE } else { LIMITS });
     page.push_str("</body></html>\n");
     page
 }
@@ -99,10 +99,7 @@ fn lineage(page: &mut String, report: &Report, manifest: Option<&Manifest>) {
         let split = section.split;
         let periods = [split.train, split.validation, split.test];
         for (side, period) in section.sides.iter().zip(periods) {
-            let when = match section.protocol {
-                Protocol::Given => String::new(),
-                _ => format!("{} to {}: ", period.from, period.to),
-            };
+            let when = if section.protocol.is_of_a_file() { String::new() } else { format!("{} to {}: ", period.from, period.to) };
             let text = format!("{when}{} rows, {} followed by a failure", side.rows, side.positives);
             rows.push((
                 match side.side.as_str() {
@@ -139,6 +136,13 @@ fn escape(text: &str) -> String {
 const INTENDED_USE: &str = "<h2>Intended use</h2><p>Rank companies by the probability that a collective procedure opens within 18 months, \
 so that agents of the State can offer help in time. A score is never a decision, and is shown with its reasons. <b>Not for</b> control, \
 credit, pricing or publication.</p>";
+
+const USE_OF_A_FILE: &str = "<h2>Intended use</h2><p>An evaluation of the learning on a file, to compare it with others on the same rows. \
+Nothing is registered, and nothing is scored with it.</p>";
+
+const LIMITS_OF_A_FILE: &str = "<h2>Limits</h2><ul><li>What the columns mean, and whether they were known when the outcome was not, is not \
+known here: a column that tells the outcome makes every figure too good.</li><li>Figures are those of the sides of this file; another \
+division of it gives others.</li></ul>";
 
 const LIMITS: &str = "<h2>Limits</h2><ul><li>Failures without any sign in the sources (a lost customer, an accident, a fraud) are not \
 foreseen; difficulties without a procedure count as no failure.</li><li>Help that succeeds looks like a false alarm.</li><li>2020 and 2021 had \

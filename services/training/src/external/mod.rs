@@ -1,7 +1,8 @@
 //! Training and measuring on a file of any data set, by the code that serves companies: how others compare.
 //!
-//! Entity, time, label and, if there is one, the side of the split are columns; every other column is a feature. Without a
-//! column of sides, three fifths of the entities train, one fifth validates and the last one tests.
+//! Entity, time, label and, if there is one, the side of the split are columns; every other column that is not ignored is a feature.
+//! Without a column of sides, three fifths of the entities train, one fifth validates and the last one tests; with an embargo, the
+//! times are divided instead, as a hold-out is.
 
 mod csv_file;
 mod keys;
@@ -16,6 +17,7 @@ use keys::Keys;
 
 use crate::error::TrainingError;
 use crate::rows::{Chunk, Source};
+use crate::split::Protocol;
 
 /// Rows of a chunk.
 const CHUNK: usize = 8_192;
@@ -29,8 +31,13 @@ pub struct Columns {
     pub time: String,
     /// Outcome, 0 or 1; a row without one is left out.
     pub label: String,
-    /// Side of the split: `train`, `validation` or `test`. Without it, entities are divided.
+    /// Side of the split: `train`, `validation` or `test`. Without it, entities or times are divided.
     pub side: Option<String>,
+    /// Columns that are no features.
+    pub ignored: Vec<String>,
+    /// Divides by time: the last fifth of the times tests, the one before validates, and so many times before it are left out. A
+    /// column of sides must then keep them apart in that way, and may have an entity on several.
+    pub embargo: Option<usize>,
 }
 
 impl Columns {
@@ -40,10 +47,10 @@ impl Columns {
 
     /// The features among the columns of a file; fails when a column is not there.
     fn features(&self, found: &[String]) -> Result<Vec<String>, TrainingError> {
-        if let Some(name) = self.all().find(|name| !found.contains(name)) {
+        if let Some(name) = self.all().chain(&self.ignored).find(|name| !found.contains(name)) {
             return Err(TrainingError::FileColumn(name.clone()));
         }
-        Ok(found.iter().filter(|name| !self.all().any(|key| key == *name)).cloned().collect())
+        Ok(found.iter().filter(|name| !self.all().chain(&self.ignored).any(|key| key == *name)).cloned().collect())
     }
 }
 
@@ -92,8 +99,16 @@ impl External {
             Ok(())
         })?;
         keys.seal();
+        if let Some(embargo) = columns.embargo {
+            keys.divide(embargo, columns.side.is_some())?;
+        }
         file.keys = keys;
         Ok(file)
+    }
+
+    /// The protocol of its sides.
+    pub fn protocol(&self) -> Protocol {
+        if self.columns.embargo.is_some() { Protocol::GivenByTime } else { Protocol::Given }
     }
 
     /// The names of an entity and of a time.

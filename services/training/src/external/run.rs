@@ -50,7 +50,7 @@ pub fn run(asked: &Asked, progress: &mut dyn FnMut(Kind, Option<Round>)) -> Resu
     let comparable: &[Kind] = if asked.alone { &[] } else { &[Kind::Mixture, Kind::Lightgbm, Kind::Logistic, Kind::RandomForest] };
     let kinds: Vec<Kind> = std::iter::once(asked.kind).chain(comparable.iter().copied().filter(|kind| *kind != asked.kind)).collect();
     let plan = Plan {
-        split: Split::given(),
+        split: Split::given(file.protocol()),
         step: 1,
         feedback: &Feedback::default(),
         kinds: &kinds,

@@ -27,7 +27,14 @@ fn csv(sides: bool, mixed: bool) -> String {
 }
 
 fn columns(side: Option<&str>) -> Columns {
-    Columns { entity: "firm".into(), time: "year".into(), label: "failed".into(), side: side.map(str::to_owned) }
+    Columns {
+        entity: "firm".into(),
+        time: "year".into(),
+        label: "failed".into(),
+        side: side.map(str::to_owned),
+        ignored: vec![],
+        embargo: None,
+    }
 }
 
 fn asked(folder: &Path, text: &str, side: Option<&str>) -> Asked {
@@ -61,6 +68,55 @@ fn given_sides_are_followed_and_checked() {
     assert_eq!(rows, [1350, 675, 675]);
     let refused = run(&asked(folder.path(), &csv(true, true), Some("part")), &mut |_, _| ()).unwrap_err();
     assert!(matches!(refused, TrainingError::BothSides { .. }), "{refused}");
+}
+
+#[test]
+fn times_make_a_hold_out_with_an_embargo() {
+    let folder = tempfile::tempdir().unwrap();
+    // Twelve quarters, of which the tenth comes after the ninth although "10" sorts before "9".
+    let mut text = String::from("firm,year,failed,ratio,knows\n");
+    for firm in 0..600u32 {
+        for quarter in 1..=12 {
+            let fails = (firm * 7 + quarter).is_multiple_of(5);
+            writeln!(text, "{firm},{quarter},{},{},{}", u8::from(fails), u8::from(fails) as u32 * 2 + firm % 3, u8::from(fails)).unwrap();
+        }
+    }
+    let by_time = |embargo: usize| {
+        let mut asked = asked(folder.path(), &text, None);
+        asked.columns.embargo = Some(embargo);
+        asked.columns.ignored = vec!["knows".into()];
+        (run(&asked, &mut |_, _| ()), asked)
+    };
+    let (report, asked) = by_time(3);
+    let report = report.unwrap();
+    let rows: Vec<usize> = report.sections[0].sides.iter().map(|side| side.rows).collect();
+    assert_eq!(rows, [5 * 600, 2 * 600, 2 * 600], "a sixth of twelve tests, as much validates, three are left out");
+    assert!(report.effects.iter().all(|effect| effect.feature == "ratio"), "what is ignored is no feature");
+    let predictions = std::fs::read_to_string(asked.out.join("predictions.csv")).unwrap();
+    let tested: HashSet<&str> = predictions.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(tested, HashSet::from(["11", "12"]));
+    assert!(by_time(8).0.unwrap_err().to_string().contains("none is left to train on"));
+}
+
+#[test]
+fn given_sides_by_time_may_share_entities_but_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = |sides: [&str; 4]| {
+        let mut text = String::from("firm,year,failed,ratio,part\n");
+        for firm in 0..400u32 {
+            for (year, side) in (2018..).zip(sides) {
+                let fails = (firm + year) % 4 == 0;
+                writeln!(text, "{firm},{year},{},{},{side}", u8::from(fails), firm % 9 + 4 * u32::from(fails)).unwrap();
+            }
+        }
+        let mut asked = asked(folder.path(), &text, Some("part"));
+        asked.columns.embargo = Some(0);
+        run(&asked, &mut |_, _| ())
+    };
+    let report = given(["train", "train", "validation", "test"]).unwrap();
+    assert_eq!(report.sections[0].sides.iter().map(|side| side.rows).collect::<Vec<_>>(), [800, 400, 400]);
+    let refused = given(["train", "validation", "train", "test"]).unwrap_err().to_string();
+    assert!(refused.contains("train ends at 2020, validation is 2019 to 2019"), "{refused}");
 }
 
 #[test]
