@@ -161,13 +161,15 @@ pub struct Count {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerCounts {
     window: Window,
+    /// Last month of which entries are known ([`crate::reach`]).
+    known: Month,
     groups: BTreeMap<Peer, Vec<Count>>,
 }
 
 impl PeerCounts {
-    /// Nobody, up to a month.
-    pub fn new(last: Month) -> Self {
-        Self { window: Window::new(FIRST, last), groups: BTreeMap::new() }
+    /// Nobody, up to a month; entries are known up to `known`.
+    pub fn new(last: Month, known: Month) -> Self {
+        Self { window: Window::new(FIRST, last), known: known.min(last), groups: BTreeMap::new() }
     }
 
     /// Counts a company.
@@ -188,11 +190,13 @@ impl PeerCounts {
         }
     }
 
-    /// The counts of a month, to be stored.
+    /// The counts of the months whose entries are known, to be stored.
     pub fn rows(&self) -> impl Iterator<Item = (Peer, Month, Count)> {
-        self.groups
+        let rows = self
+            .groups
             .iter()
-            .flat_map(|(peer, counts)| counts.iter().enumerate().map(|(index, count)| (*peer, self.window.month(index), *count)))
+            .flat_map(|(peer, counts)| counts.iter().enumerate().map(|(index, count)| (*peer, self.window.month(index), *count)));
+        rows.filter(|(_, month, _)| *month <= self.known)
     }
 
     /// Takes back a stored count; one after the last month is left out.
@@ -205,15 +209,17 @@ impl PeerCounts {
     /// The rates.
     pub fn rates(&self) -> PeerRates {
         let all = self.groups.get(&Peer::All);
-        let rates = self.groups.iter().map(|(peer, counts)| (*peer, rates(counts, all.unwrap_or(counts)))).collect();
+        let known = self.window.index(self.known).unwrap_or(0);
+        let rates = self.groups.iter().map(|(peer, counts)| (*peer, rates(counts, all.unwrap_or(counts), known))).collect();
         PeerRates { window: self.window, rates }
     }
 }
 
-/// Entries of a year over companies at risk, per hundred, drawn towards the rate of all companies.
-fn rates(counts: &[Count], all: &[Count]) -> Vec<f64> {
+/// Entries of a year over companies at risk, per hundred, drawn towards the rate of all companies. The year ends with the last one
+/// whose entries are known: months that nobody told of are not months without entries.
+fn rates(counts: &[Count], all: &[Count], known: usize) -> Vec<f64> {
     let year = |counts: &[Count], index: usize| {
-        let last = index.checked_sub(LAG)?;
+        let last = index.checked_sub(LAG)?.min(known);
         let first = last.checked_sub(YEAR)?;
         let entered: u32 = counts[first + 1..=last].iter().map(|count| count.entered).sum();
         let at_risk: u32 = counts[first..last].iter().map(|count| count.at_risk).sum();
@@ -261,20 +267,22 @@ mod tests {
     fn a_rate_is_that_of_the_year_before() {
         // 1,000 companies, ten of which enter a proceeding in each of the first twelve months after the first, then none.
         let counts: Vec<Count> = (0..30).map(|month| count(1_000, if (1..=12).contains(&month) { 10 } else { 0 })).collect();
-        let rates = rates(&counts, &counts);
+        let of = |known| rates(&counts, &counts, known);
+        let rates = of(29);
         assert!(rates[..13].iter().all(|rate| rate.is_nan()), "thirteen months are needed: {rates:?}");
         assert_eq!([rates[13], rates[14], rates[24], rates[25]], [12.0, 11.0, 1.0, 0.0]);
+        assert_eq!(of(12)[13..], [12.0; 17], "what is not known after month 12 does not count as none");
     }
 
     #[test]
     fn a_small_group_says_little() {
         let all: Vec<Count> = vec![count(12_000, 20); 20];
         let one: Vec<Count> = vec![count(1, 1); 20];
-        let rate = rates(&one, &all)[19];
+        let rate = rates(&one, &all, 19)[19];
         // Twelve entries among one company, and a hundred companies at 2 %.
         assert!((rate - 100.0 * (12.0 + 2.0) / 101.0).abs() < 1e-9, "{rate}");
-        assert_eq!(rates(&[count(0, 0); 20], &all)[19], 2.0);
-        assert!(rates(&one, &[count(0, 0); 20])[19].is_nan());
+        assert_eq!(rates(&[count(0, 0); 20], &all, 19)[19], 2.0);
+        assert!(rates(&one, &[count(0, 0); 20], 19)[19].is_nan());
     }
 
     #[test]

@@ -275,7 +275,7 @@ const SIZE: Size = Size { basis: SizeBasis::Headcount, rule: SizeRule { headcoun
 
 /// The rates of a world where this company is the only one.
 fn peers(rows: &CompanyRows, rules: &TimeRules) -> PeerRates {
-    let mut counts = PeerCounts::new(last());
+    let mut counts = PeerCounts::new(last(), last());
     counts.add(&Member::of(rows, SIZE.rule), rules, SIZE);
     counts.rates()
 }

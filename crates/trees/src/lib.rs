@@ -40,7 +40,7 @@ pub mod train;
 pub use blend::{Part, blend};
 pub use dataset::{Dataset, DatasetBuilder, Sampler, Schema};
 pub use error::{Result, TreesError};
-pub use model::Model;
+pub use model::{Model, TOO_UNKNOWN};
 pub use network::Network;
 pub use params::{Binning, Boosting, Params, ValidationMetric, fingerprint};
 pub use rows::{Rows, Value};

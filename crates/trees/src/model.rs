@@ -23,6 +23,9 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// A row of which less is known ([`Model::known`]) has a score that says little.
+pub const TOO_UNKNOWN: f64 = 0.5;
+
 /// A model with one output, which any number of threads may use. In serde it is its text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -30,6 +33,7 @@ pub struct Model {
     text: String,
     feature_names: Vec<String>,
     trees: usize,
+    /// How many splits ask for each feature.
     splits: Vec<u32>,
     threads: usize,
     inference: Inference,
@@ -76,9 +80,12 @@ impl Model {
         self.trees
     }
 
-    /// How many splits of the trees ask for each feature.
-    pub fn splits_by_feature(&self) -> &[u32] {
-        &self.splits
+    /// How much of what the model asks is known of a row: the share of its splits that are on a known feature. All of it, when it asks
+    /// nothing.
+    pub fn known(&self, row: &[f32]) -> f64 {
+        let all: u32 = self.splits.iter().sum();
+        let known: u32 = row.iter().zip(&self.splits).filter(|(value, _)| !value.is_nan()).map(|(_, splits)| splits).sum();
+        if all == 0 { 1.0 } else { f64::from(known) / f64::from(all) }
     }
 
     /// The raw score of each row: log-odds, for a boosted binary model. The same as LightGBM's to the last bit.

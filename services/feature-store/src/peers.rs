@@ -45,7 +45,7 @@ impl Followed {
         tables.units.each(|row| with(&mut members, row.siren, |member| member.legal_unit(&row, size.rule))).await?;
         tables.establishments.each(|row| with(&mut members, row.siret.siren(), |member| member.establishment(&row))).await?;
         let known = proceedings(tables, &mut members, batch).await?;
-        let mut counts = PeerCounts::new(batch.last_month());
+        let mut counts = PeerCounts::new(batch.last_month(), known);
         for member in members.values() {
             counts.add(member, rules, size);
         }
@@ -73,7 +73,7 @@ async fn proceedings(tables: &Tables, members: &mut BTreeMap<Siren, Member>, bat
     }
     let mut notices: HashMap<Siren, Vec<Notice>> = HashMap::new();
     let take = |row: Notice| {
-        reach.published(row.published);
+        reach.published(row.published, row.effective);
         if members.contains_key(&row.siren) {
             notices.entry(row.siren).or_default().push(row);
         }
@@ -100,7 +100,9 @@ pub async fn load(lake: &Lake, batch: BatchKey) -> Result<PeerRates, FeatureErro
     if rows.is_empty() {
         return Err(FeatureError::NotBuilt(batch));
     }
-    let mut counts = PeerCounts::new(batch.last_month());
+    // The rows end with the last month whose entries the build knew.
+    let known = rows.iter().map(|row| row.month).max().unwrap_or_else(|| batch.last_month());
+    let mut counts = PeerCounts::new(batch.last_month(), known);
     for row in rows {
         // A group that another version counted is nobody's.
         if let Some(peer) = Peer::from_code(&row.peer) {
@@ -124,7 +126,7 @@ mod tests {
         let batch: BatchKey = "2511".parse().unwrap();
         assert!(matches!(load(&lake, batch).await, Err(FeatureError::NotBuilt(_))));
 
-        let mut counts = PeerCounts::new(batch.last_month());
+        let mut counts = PeerCounts::new(batch.last_month(), batch.last_month());
         let month = |text: &str| text.parse::<Month>().unwrap();
         for (peer, at_risk, entered) in
             [(Peer::All, 5_000, 40), (Peer::Sector(47), 300, 9), (Peer::Department("2A".parse().unwrap()), 80, 1)]

@@ -86,8 +86,7 @@ impl<'a> Upload<'a> {
     /// How much has arrived.
     pub async fn progress(&self) -> Result<Progress, ServiceError> {
         let Some((size, sha256)) = &self.announced else { return Ok(Progress { received: 0, complete: false }) };
-        let current = self.lake.raw().list(self.batch).await?.remove(&self.name);
-        if current.is_some_and(|file| file.sha256 == *sha256) {
+        if self.stored(sha256).await?.is_some() {
             return Ok(Progress { received: *size, complete: true });
         }
         let received = self.segments(sha256).await?.iter().map(|(_, size)| size).sum();
@@ -110,8 +109,7 @@ impl<'a> Upload<'a> {
         let arrived: u64 = segments.iter().map(|(_, size)| size).sum();
         if arrived != *size {
             // Another upload of the same file has stored it, or is at it.
-            let current = self.lake.raw().list(self.batch).await?.remove(&self.name);
-            return current.filter(|file| file.sha256 == *sha256).ok_or_else(|| self.moved(arrived));
+            return self.stored(sha256).await?.ok_or_else(|| self.moved(arrived));
         }
         let paths: Vec<String> = segments.into_iter().map(|(path, _)| path).collect();
         let whole = futures::stream::iter(paths.clone()).then(|path| async move { self.lake.objects().get(&path).await });
@@ -122,7 +120,20 @@ impl<'a> Upload<'a> {
                 self.lake.objects().delete(&path).await?;
             }
         }
-        Ok(stored?)
+        let Err(error @ LakeError::Corrupt { .. }) = stored else { return Ok(stored?) };
+        // Another upload of the same file stored it first, and removed the segments while they were read here.
+        let left: u64 = self.segments(sha256).await?.iter().map(|(_, size)| size).sum();
+        match self.stored(sha256).await? {
+            Some(file) => Ok(file),
+            None if left != *size => Err(self.moved(left)),
+            None => Err(error.into()),
+        }
+    }
+
+    /// The file of this name, if it is already stored with this digest.
+    async fn stored(&self, sha256: &str) -> Result<Option<RawFile>, ServiceError> {
+        let current = self.lake.raw().list(self.batch).await?.remove(&self.name);
+        Ok(current.filter(|file| file.sha256 == sha256))
     }
 
     fn moved(&self, received: u64) -> ServiceError {

@@ -44,8 +44,6 @@ pub struct Champion {
     catalogue: Arc<Catalogue>,
     /// Group of each feature, as an index into the catalogue's groups.
     group_of: Vec<usize>,
-    /// Share of the model's splits that ask for each feature.
-    asked: Vec<f64>,
 }
 
 /// A score.
@@ -65,14 +63,11 @@ pub struct Scored {
 
 /// An interval wider than this says little.
 const TOO_WIDE: f64 = 0.2;
-/// A score of which less is known says little. A company that deposits no accounts and owes nothing is above it: what the other
-/// sources tell is enough; one that Urssaf does not know is below.
-const TOO_UNKNOWN: f64 = 0.5;
 
 impl Scored {
     /// Whether the percentage is not to be taken at its word: too few companies had such scores, or too little is known of this one.
     pub fn too_little_data(&self) -> bool {
-        self.interval.1 - self.interval.0 > TOO_WIDE || self.known < TOO_UNKNOWN
+        self.interval.1 - self.interval.0 > TOO_WIDE || self.known < trees::TOO_UNKNOWN
     }
 }
 
@@ -118,9 +113,7 @@ impl Champion {
             return Err(ScoringError::SchemaMismatch { model: id.to_owned(), wanted: manifest.schema_hash, found: found.to_owned() });
         }
         let group_of = catalogue.features().iter().map(|feature| catalogue.group_index(&feature.group)).collect();
-        let model = Model::from_text(text)?;
-        let asked = shares(model.splits_by_feature());
-        Ok(Self { id: id.to_owned(), manifest, model, catalogue, group_of, asked })
+        Ok(Self { id: id.to_owned(), manifest, model: Model::from_text(text)?, catalogue, group_of })
     }
 
     /// Identifier.
@@ -168,7 +161,7 @@ impl Champion {
     /// Scores whole rows of the catalogue's features.
     pub fn score(&self, values: &[f32]) -> Result<Vec<Scored>, ScoringError> {
         let raw = self.model.predict_raw(self.rows(values)?)?;
-        let rows = values.chunks_exact(self.asked.len().max(1));
+        let rows = values.chunks_exact(self.model.features().max(1));
         Ok(raw.into_iter().zip(rows).map(|(raw, values)| self.scored(raw, values)).collect())
     }
 
@@ -216,20 +209,9 @@ impl Champion {
             probability,
             interval: (low.min(probability), high.max(probability)),
             level: AlertLevel::of(probability, self.manifest.moderate, self.manifest.high),
-            known: known(values, &self.asked),
+            known: self.model.known(values),
         }
     }
-}
-
-/// The share of each feature in all splits; all of it nowhere when there is no split.
-fn shares(splits: &[u32]) -> Vec<f64> {
-    let all = splits.iter().map(|splits| f64::from(*splits)).sum::<f64>().max(1.0);
-    splits.iter().map(|splits| f64::from(*splits) / all).collect()
-}
-
-/// The shares of the features that are known.
-fn known(values: &[f32], shares: &[f64]) -> f64 {
-    values.iter().zip(shares).filter(|(value, _)| !value.is_nan()).map(|(_, share)| share).sum()
 }
 
 #[cfg(test)]
@@ -238,9 +220,6 @@ mod tests {
 
     #[test]
     fn a_score_says_little_when_it_is_of_a_wide_interval_or_of_a_company_hardly_known() {
-        let shares = shares(&[30, 0, 60, 10]);
-        let known = |values: [f32; 4]| (known(&values, &shares) * 10.0).round() / 10.0;
-        assert_eq!((known([1.0; 4]), known([0.0, 5.0, f32::NAN, -1.0]), known([f32::NAN; 4])), (1.0, 0.4, 0.0));
         let scored = |interval, known| Scored { raw: 0.0, probability: 0.1, interval, level: AlertLevel::None, known };
         let little = |interval, known| scored(interval, known).too_little_data();
         assert!(!little((0.05, 0.15), 0.9) && !little((0.05, 0.15), 0.5));

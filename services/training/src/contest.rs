@@ -14,6 +14,7 @@ use trees::metrics::{Bootstrap, Interval, Ranked};
 use trees::{Model, Scorer};
 
 use crate::error::TrainingError;
+use crate::evaluate;
 use crate::feedback::Feedback;
 use crate::offline::Offline;
 use crate::prepare::Use;
@@ -58,35 +59,56 @@ impl Contestant {
     }
 }
 
-/// Scores the test rows of a split by both, and compares. Reads all rows of the batch.
-pub async fn hold(
-    rows: Snapshot,
-    catalogue: &Catalogue,
-    split: Split,
-    challenger: Contestant,
-    champion: Contestant,
-) -> Result<Contest, TrainingError> {
-    let features = catalogue.features().iter().map(|feature| feature.name.clone()).collect();
-    let source = Offline { rows, features, runtime: Handle::current() };
-    let work = move || compare(&source, &split, &challenger, &champion);
-    tokio::task::spawn_blocking(work).await.map_err(|error| TrainingError::Task(error.to_string()))?
+/// Two models and the rows that the first was tested on.
+pub struct Bout {
+    /// The rows of its batch.
+    pub rows: Snapshot,
+    /// Its first section's split.
+    pub split: Split,
+    /// How many rows and failures its test had.
+    pub test: (usize, usize),
+    /// What agents said when it was trained.
+    pub feedback: Feedback,
+    /// The first model.
+    pub challenger: Contestant,
+    /// The other one.
+    pub champion: Contestant,
 }
 
-fn compare(source: &dyn Source, split: &Split, challenger: &Contestant, champion: &Contestant) -> Result<Contest, TrainingError> {
-    let feedback = Feedback::default();
-    let used = Use { split, step: 1, feedback: &feedback, place: None };
+impl Bout {
+    /// Scores the rows by both, and compares. Reads all rows of the batch. `None` when they are not those of the test any more: the
+    /// features were built again, or the feedback that left rows out is not known here.
+    pub async fn hold(self, features: Vec<String>) -> Result<Option<Contest>, TrainingError> {
+        let runtime = Handle::current();
+        let work = move || {
+            let Self { rows, split, test, feedback, challenger, champion } = self;
+            let source = Offline { rows, features, runtime };
+            let used = Use { split: &split, step: 1, feedback: &feedback, place: None };
+            compare(&source, used, test, &challenger, &champion)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| TrainingError::Task(error.to_string()))?
+    }
+}
+
+fn compare(
+    source: &dyn Source,
+    used: Use<'_>,
+    test: (usize, usize),
+    challenger: &Contestant,
+    champion: &Contestant,
+) -> Result<Option<Contest>, TrainingError> {
     let models: [&dyn Scorer; 2] = [&challenger.model, &champion.model];
-    let [_, test] = scored::score(source, used, Facets::default(), &models, None, 0)?;
-    let lead = |measure| match test.raw.as_slice() {
-        [challenger, champion] if !test.rows.is_empty() => {
-            crate::evaluate::lead(&test.rows, [challenger, champion], measure, &Bootstrap::default())
-        }
-        _ => Ok(None),
-    };
-    Ok(Contest {
+    let [_, scored] = scored::score(source, used, Facets::default(), &models, None, 0)?;
+    let found = (scored.rows.len(), scored.rows.iter().filter(|row| row.label).count());
+    let [first, second] = scored.raw.as_slice() else { return Ok(None) };
+    if found != test || found.0 == 0 {
+        return Ok(None);
+    }
+    let lead = |measure| evaluate::lead(&scored.rows, [first, second], measure, &Bootstrap::default());
+    Ok(Some(Contest {
         champion: champion.id.clone(),
-        rows: test.rows.len(),
+        rows: found.0,
         average_precision: lead(Ranked::average_precision)?,
         auc: lead(Ranked::auc)?,
-    })
+    }))
 }

@@ -203,11 +203,11 @@ pub struct Tenth {
     pub observed: f64,
 }
 
-/// Compares intervals with what happened. `intervals` and `probabilities` are of the rows, in their order.
-pub fn intervals(rows: &[Observed], probabilities: &[f64], intervals: &[(f64, f64)]) -> IntervalWorth {
+/// Compares intervals with what happened. Scores, probabilities and intervals are of the rows, in their order.
+pub fn intervals(rows: &[Observed], raw: &[f64], probabilities: &[f64], intervals: &[(f64, f64)]) -> IntervalWorth {
     let count = rows.len().max(1) as f64;
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]).then(a.cmp(b)));
+    order.sort_by(|a, b| raw[*a].total_cmp(&raw[*b]).then(a.cmp(b)));
     let outside = |(probability, (low, high)): (&f64, &(f64, f64))| probability < low || high < probability;
     let tenth = |rows_of: &[usize]| {
         let mean = |of: &dyn Fn(usize) -> f64| rows_of.iter().map(|row| of(*row)).sum::<f64>() / rows_of.len() as f64;
@@ -324,11 +324,11 @@ mod tests {
     fn intervals_are_compared_with_what_happened_and_with_the_probabilities() {
         let (rows, probabilities) = rows();
         let around: Vec<(f64, f64)> = probabilities.iter().map(|probability| (probability - 0.1, probability + 0.1)).collect();
-        let worth = intervals(&rows, &probabilities, &around);
+        let worth = intervals(&rows, &probabilities, &probabilities, &around);
         assert!((worth.width - 0.2).abs() < 1e-12 && worth.probability_outside == 0.0);
         assert_eq!((worth.tenths.len(), worth.tenths[0].observed, worth.tenths[8].observed), (9, 1.0, 1.0), "nine rows, one in each");
         assert!((worth.tenths[8].low - 0.8).abs() < 1e-12 && (worth.tenths[8].high - 1.0).abs() < 1e-12);
-        assert_eq!(intervals(&rows, &probabilities, &[(0.4, 0.6); 9]).probability_outside, 8.0 / 9.0, "all but 0.6");
+        assert_eq!(intervals(&rows, &probabilities, &probabilities, &[(0.4, 0.6); 9]).probability_outside, 8.0 / 9.0, "all but 0.6");
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Training<'_> {
             // So that a promotion need not wait for it; one that finds none holds it.
             Some(champion) if champion != id => {
                 progress.set(0, 0, "", "the same rows, scored by the champion");
-                if let Err(error) = registry.contest(&id, &champion).await {
+                if let Err(error) = registry.contest(&id, &champion, &setup.asked.feedback).await {
                     tracing::warn!(model = id, champion, %error, "not compared with the champion yet: its promotion will try again");
                 }
             }
@@ -183,6 +183,7 @@ impl Work {
             sections,
             breakdown: details.breakdown,
             effects: details.effects,
+            hardly_known: details.hardly_known,
             search: trials,
             learning_curve: learning_curve(&study),
         };

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use trees::manifest::{Manifest, text_digest};
 use trees::signature::SigningKey;
 
-use crate::contest::{self, Contest, Contestant};
+use crate::contest::{Bout, Contest, Contestant};
 use crate::error::TrainingError;
+use crate::feedback::Feedback;
 use crate::promotion::Rival;
 use crate::report::Report;
+use crate::rows::Side;
 use crate::{describe, offline, promotion};
 
 /// What the pointer `champion` holds.
@@ -62,6 +64,15 @@ fn path(id: &str, name: &str) -> String {
 
 fn json<T: Serialize>(name: &str, document: &T) -> Result<Vec<u8>, TrainingError> {
     serde_json::to_vec_pretty(document).map_err(|source| TrainingError::Document { what: name.to_owned(), source })
+}
+
+/// What was found of two models before.
+async fn kept_contest(lake: &Lake, kept: &str) -> Result<Option<Contest>, TrainingError> {
+    match lake.objects().get(kept).await {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| TrainingError::Document { what: kept.to_owned(), source }),
+        Err(LakeError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Registry<'_> {
@@ -127,42 +138,50 @@ impl Registry<'_> {
         Ok(Model { state: state.to_owned(), created_at: created_at.clone(), ..described })
     }
 
-    /// A model against another on the rows that it was tested on. Found once, and kept beside it: neither changes. `None` where they cannot
-    /// be compared: they have other features than this version, or the rows are no longer kept.
-    pub async fn contest(&self, id: &str, champion: &str) -> Result<Option<Contest>, TrainingError> {
+    /// A model against another on the rows that it was tested on, kept beside it once it is found. `None` where they cannot be compared:
+    /// they have other features than this version, or the rows are no longer those of the test. It goes on and is kept when nobody
+    /// waits for it any more; only one is held at a time, so that who asks again finds it.
+    pub async fn contest(&self, id: &str, champion: &str, feedback: &Feedback) -> Result<Option<Contest>, TrainingError> {
+        static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let kept = path(id, &format!("against-{champion}.json"));
-        match self.lake.objects().get(&kept).await {
-            Ok(bytes) => {
-                let read = serde_json::from_slice(&bytes).map_err(|source| TrainingError::Document { what: kept, source });
-                return read.map(Some);
-            }
-            Err(LakeError::NotFound(_)) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(found) = kept_contest(self.lake, &kept).await? {
+            return Ok(Some(found));
         }
+        let Some(bout) = self.bout(id, champion, feedback).await? else { return Ok(None) };
+        let features = self.catalogue.features().iter().map(|feature| feature.name.clone()).collect();
+        let lake = self.lake.clone();
+        let held = tokio::spawn(async move {
+            let _turn = ONE_AT_A_TIME.lock().await;
+            if let Some(found) = kept_contest(&lake, &kept).await? {
+                return Ok(Some(found));
+            }
+            let found = bout.hold(features).await?;
+            if let Some(found) = &found {
+                lake.objects().put(&kept, json("contest", found)?.into()).await?;
+            }
+            Ok(found)
+        });
+        held.await.map_err(|error| TrainingError::Task(error.to_string()))?
+    }
+
+    async fn bout(&self, id: &str, champion: &str, feedback: &Feedback) -> Result<Option<Bout>, TrainingError> {
         let report = self.report(id).await?;
         let manifest: Manifest = self.document(id, "model.json").await?;
-        let both = (
-            Contestant::load(self.lake, id, self.catalogue).await?,
-            Contestant::load(self.lake, champion, self.catalogue).await?,
-            report.sections.first().map(|section| section.split),
-            manifest.batch.parse().ok(),
-        );
-        let (Some(challenger), Some(champion), Some(split), Some(batch)) = both else { return Ok(None) };
+        let (Some(section), Ok(batch)) = (report.sections.first(), manifest.batch.parse()) else { return Ok(None) };
+        let test = section.sides.iter().find(|side| side.side == Side::Test.name()).map(|side| (side.rows, side.positives));
+        let challenger = Contestant::load(self.lake, id, self.catalogue).await?;
+        let champion = Contestant::load(self.lake, champion, self.catalogue).await?;
+        let (Some(test), Some(challenger), Some(champion)) = (test, challenger, champion) else { return Ok(None) };
         let rows = offline::table(self.lake).snapshot(batch).await?;
         if rows.version().is_none() {
             return Ok(None);
         }
-        let found = contest::hold(rows, self.catalogue, split, challenger, champion).await?;
-        if found.rows == 0 {
-            return Ok(None);
-        }
-        self.lake.objects().put(&kept, json("contest", &found)?.into()).await?;
-        Ok(Some(found))
+        Ok(Some(Bout { rows, split: section.split, test, feedback: feedback.clone(), challenger, champion }))
     }
 
     /// What a challenger is compared with.
     async fn rival(&self, id: &str, champion: &str) -> Result<Rival, TrainingError> {
-        Ok(match self.contest(id, champion).await? {
+        Ok(match self.contest(id, champion, &Feedback::default()).await? {
             Some(contest) => Rival::OnTheSameRows(contest),
             None => Rival::ByItsReport(Box::new(self.report(champion).await?)),
         })
@@ -360,7 +379,7 @@ mod tests {
         let champion = registered(&registry, tests::report(Protocol::Holdout, 0.85, 0.004)).await;
         let worse = registered(&registry, tests::report(Protocol::Holdout, 0.80, 0.004)).await;
         registry.promote(&champion, "").await.unwrap();
-        assert_eq!(registry.contest(&worse, &champion).await.unwrap(), None);
+        assert_eq!(registry.contest(&worse, &champion, &Feedback::default()).await.unwrap(), None);
         let refused = registry.promote(&worse, "").await.unwrap_err();
         assert!(matches!(&refused, TrainingError::Doubtful { doubts, .. } if doubts.contains("the champion's 0.850")), "{refused}");
         assert_eq!(registry.promote(&worse, "a test").await.unwrap().state, "champion");

@@ -40,6 +40,10 @@ pub struct Report {
     pub breakdown: Vec<Part>,
     /// What each feature does in it.
     pub effects: Vec<Effect>,
+    /// Share of its test rows of which so little is known that their scores say little ([`trees::TOO_UNKNOWN`]); none where the model has
+    /// no splits to count, and in reports of earlier versions.
+    #[serde(default)]
+    pub hardly_known: Option<f64>,
     /// Parameters that were tried, where a search was asked for.
     pub search: Vec<Trial>,
     /// Metric on validation after each round.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use trees::calibration::{Calibration, VennAbers};
 use trees::manifest::Capacity;
 use trees::metrics::{Bootstrap, Ranked};
-use trees::{Model, Network, Params, Round};
+use trees::{Model, Network, Params, Round, TOO_UNKNOWN};
 
 use crate::alarms::{self, Alarm};
 use crate::breakdown::{self, Part};
@@ -84,6 +84,8 @@ pub struct Details {
     pub effects: Vec<Effect>,
     /// Alarms on its features.
     pub alarms: Vec<Alarm>,
+    /// Share of the test rows of which too little is known.
+    pub hardly_known: Option<f64>,
 }
 
 /// Told of what is being done, and may cancel.
@@ -166,9 +168,10 @@ pub fn run(source: &dyn Source, plan: &Plan<'_>, progress: &mut Progress<'_>) ->
     }
     let (calibration, thresholds, probabilities, capacity) = chosen.ok_or(TrainingError::NothingToMeasure("test"))?;
     let uncertainty = learn::uncertainty(&validation.rows, validation.raw.first().map_or(&[], Vec::as_slice))?;
-    let intervals: Vec<(f64, f64)> = test.raw.first().into_iter().flatten().map(|raw| uncertainty.interval(*raw)).collect();
+    let raw = test.raw.first().map_or(&[][..], Vec::as_slice);
+    let intervals: Vec<(f64, f64)> = raw.iter().map(|raw| uncertainty.interval(*raw)).collect();
     let section = Section {
-        intervals: Some(evaluate::intervals(&test.rows, &probabilities, &intervals)),
+        intervals: Some(evaluate::intervals(&test.rows, raw, &probabilities, &intervals)),
         protocol: plan.split.protocol,
         split: plan.split,
         sides: Section::sides(&prepared.sizes),
@@ -188,12 +191,14 @@ impl Study {
     pub fn details(&self, plan: &Plan<'_>) -> Result<Details, TrainingError> {
         let breakdown = breakdown::breakdown(&self.test.scores.rows, &self.test.probabilities, &self.thresholds, &plan.bootstrap)?;
         let (Some(text), Some(test)) = (&self.first.text, &self.test.scores.sample) else {
-            return Ok(Details { breakdown, effects: vec![], alarms: vec![] });
+            return Ok(Details { breakdown, effects: vec![], alarms: vec![], hardly_known: None });
         };
         let model = Model::from_text(text.clone())?;
         let effects = effects::effects(&model, &plan.roles.categorical, &self.prepared.sample, test)?;
         let alarms = alarms::on_features(&effects);
-        Ok(Details { breakdown, effects, alarms })
+        let little = test.rows()?.into_iter().filter(|row| model.known(row) < TOO_UNKNOWN).count();
+        let hardly_known = Some(little as f64 / test.labels.len().max(1) as f64);
+        Ok(Details { breakdown, effects, alarms, hardly_known })
     }
 }
 
@@ -258,6 +263,7 @@ pub(crate) mod tests {
             sections: vec![study.section],
             breakdown: vec![],
             effects: vec![],
+            hardly_known: None,
             search: vec![],
             learning_curve: vec![],
             alarms: vec![],
@@ -357,8 +363,9 @@ pub(crate) mod tests {
         let (kinds, params) = ([Kind::Lightgbm], params());
         let plan = plan(Protocol::Holdout, &kinds, &params);
         let study = run(&source, &plan, &mut quiet).unwrap();
-        let Details { breakdown, effects, alarms } = study.details(&plan).unwrap();
-        let report = Report { sections: vec![study.section], breakdown, effects, alarms, ..report(Protocol::Holdout, 0.8, 0.01) };
+        let Details { breakdown, effects, alarms, hardly_known } = study.details(&plan).unwrap();
+        let report =
+            Report { sections: vec![study.section], breakdown, effects, alarms, hardly_known, ..report(Protocol::Holdout, 0.8, 0.01) };
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

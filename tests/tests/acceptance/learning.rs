@@ -136,13 +136,13 @@ fn the_account_state_used_for_past_months_raises_an_alarm() {
     assert!(leaking["alarms"].to_string().contains("'account_state' alone"), "{} {}", auc(&leaking), leaking["alarms"]);
 }
 
-/// The third generation's inputs and target, on the same companies: what it foresaw is partly behind, and comes out higher for it.
+/// The third generation's inputs and target, on the same companies: it counted defaults too, and what was already behind.
 #[test]
 fn the_target_of_the_third_generation_is_learnt_from_its_view() {
     let (folder, _, sf) = built(2_500);
     let (frame, out) = (folder.path().join("g3.parquet"), folder.path().join("out"));
     let (frame, out) = (frame.to_str().unwrap(), out.to_str().unwrap());
-    sf.ok(&["features", "export", "--batch", "2511", "--from", "2016-01", "--to", "2024-04", "--at-risk", "--view", "g3", "--out", frame]);
+    sf.ok(&["features", "export", "--batch", "2511", "--from", "2016-01", "--labelled", "--at-risk", "--view", "g3", "--out", frame]);
     let train = |label: &str, other: &str| -> Value {
         let ignored = format!("risk,event_in,event,lenient_label,{other}");
         let keys = ["train", "--frame", frame, "--entity", "siren", "--time", "month", "--label", label, "--ignore", &ignored];
@@ -151,9 +151,9 @@ fn the_target_of_the_third_generation_is_learnt_from_its_view() {
     let (theirs, ours) = (train("outcome", "label"), train("label", "outcome"));
     let figure = |model: &Value, name: &str| model["evaluations"][0][name].as_f64().unwrap();
     assert_eq!(theirs["evaluations"][0]["protocol"], "given_by_time");
-    for name in ["prevalence", "auc"] {
-        assert!(figure(&theirs, name) > figure(&ours, name), "{name}: {} {}", figure(&theirs, name), figure(&ours, name));
-    }
+    let prevalence = |model: &Value| figure(model, "prevalence");
+    assert!(prevalence(&theirs) > 1.5 * prevalence(&ours), "{} {}", prevalence(&theirs), prevalence(&ours));
+    assert!(figure(&theirs, "auc") > 0.65, "{}", figure(&theirs, "auc"));
 }
 
 /// The worst state of the accounts of each company that the debit file knows.

@@ -82,7 +82,8 @@ pub(super) fn compute(rows: &CompanyRows, window: Window) -> Vec<Vec<f64>> {
     late.into_iter().map(|column| column[MEAN..].to_vec()).chain([outcomes(rows, window)]).collect()
 }
 
-/// The target, from the debts and the proceedings known by the last month.
+/// The target, from the debts and the proceedings known by the last month; unknown where nothing happened yet and its horizon ends
+/// later.
 fn outcomes(rows: &CompanyRows, window: Window) -> Vec<f64> {
     let extended = window.extended(BEFORE);
     let due = contributions(rows, extended);
@@ -95,7 +96,9 @@ fn outcomes(rows: &CompanyRows, window: Window) -> Vec<f64> {
     (BEFORE..extended.len)
         .map(|month| {
             let fails = |event: Option<i32>, latched| target::outcome(month as i32, event, HORIZON, latched).outcome;
-            f64::from(u8::from(fails(judged, true) || defaults.iter().any(|event| fails(Some(*event), false))))
+            let failing = fails(judged, true) || defaults.iter().any(|event| fails(Some(*event), false));
+            let known = failing || month as i32 + HORIZON < extended.len as i32;
+            if known { f64::from(u8::from(failing)) } else { f64::NAN }
         })
         .collect()
 }
@@ -259,7 +262,7 @@ mod tests {
     fn the_target_looks_both_ways_from_a_default_and_for_ever_after_a_judgment() {
         let siret = Siret::from_parts(siren(), b"00001").unwrap();
         let mut rows = CompanyRows::empty(siren());
-        assert_eq!(at(&rows, TARGET, "2022-06"), 0.0);
+        assert!(at(&rows, TARGET, "2022-06").is_nan(), "eighteen months later are not known");
         rows.proceedings = vec![ProcolEvent {
             siren: siren(),
             siret: None,

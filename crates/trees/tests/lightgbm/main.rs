@@ -74,6 +74,22 @@ fn the_same_data_parameters_and_threads_give_the_same_bits() {
 }
 
 #[test]
+fn what_is_known_of_a_row_is_the_share_of_splits_on_known_features() {
+    let model = fit(&short(), &Sample::new(3_000, 1).dataset(1));
+    let known = |unknown: &[usize]| {
+        let mut row = [0.0; FEATURES];
+        for feature in unknown {
+            row[*feature] = f32::NAN;
+        }
+        model.known(&row)
+    };
+    assert_eq!((known(&[]), known(&[0, 1, 2, 3, 4, 5])), (1.0, 0.0));
+    let each: f64 = (0..FEATURES).map(|feature| 1.0 - known(&[feature])).sum();
+    assert!((each - 1.0).abs() < 1e-12, "{each}");
+    assert!(known(&[0]) < known(&[3]), "the debt is asked for more often than noise");
+}
+
+#[test]
 fn calls_with_other_numbers_of_threads_do_not_disturb_a_training() {
     let sample = Sample::new(3_000, 11);
     let params = Params { threads: 2, ..short() };

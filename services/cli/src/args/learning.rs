@@ -198,10 +198,10 @@ pub struct Train {
     /// Column of the side of the split: train, validation or test. Otherwise entities are divided, or times with --embargo.
     #[arg(long, requires = "frame", value_name = "COLUMN")]
     pub split: Option<String>,
-    /// Divide by time: the last fifth of the times tests, the one before validates, and so many times before that are left out. With
-    /// --split, check that its sides follow each other so; an entity may then be of several.
-    #[arg(long, requires = "frame", value_name = "TIMES")]
-    pub embargo: Option<usize>,
+    /// Divide by time: of the times with an outcome the last fifth tests, the one before validates, and the months (or numbers) before
+    /// that are left out. With --split, check that its sides follow each other so; an entity may then be of several.
+    #[arg(long, requires = "frame", value_name = "MONTHS")]
+    pub embargo: Option<u16>,
     /// Columns that are no features.
     #[arg(long, requires = "frame", value_delimiter = ',', value_name = "COLUMNS")]
     pub ignore: Vec<String>,

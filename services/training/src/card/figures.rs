@@ -213,8 +213,8 @@ pub fn levels(page: &mut String, report: &Report) {
 }
 
 /// The intervals of the first model beside what happened.
-pub fn intervals(page: &mut String, sections: &[Section]) {
-    let Some(worth) = sections.first().and_then(|section| section.intervals.as_ref()) else { return };
+pub fn intervals(page: &mut String, report: &Report) {
+    let Some(worth) = report.sections.first().and_then(|section| section.intervals.as_ref()) else { return };
     let _ = write!(
         page,
         "<h2>Intervals</h2><p>Venn–Abers intervals on the test rows, {} wide on the mean; {} % of the calibrated probabilities are outside of \
@@ -224,16 +224,22 @@ pub fn intervals(page: &mut String, sections: &[Section]) {
         number(100.0 * worth.probability_outside, 1),
     );
     for (at, tenth) in (1..).zip(&worth.tenths) {
-        let within = if (tenth.low..=tenth.high).contains(&tenth.observed) { "" } else { ", outside" };
         let _ = write!(
             page,
-            "<tr><td>{at}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}{within}</td></tr>",
+            "<tr><td>{at}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}</td></tr>",
             number(tenth.low, 4),
             number(tenth.high, 4),
             number(tenth.observed, 4),
         );
     }
     page.push_str("</table>");
+    if let Some(share) = report.hardly_known {
+        let _ = write!(
+            page,
+            "<p>Of {} % of the test rows less than half of what the model asks is known: their scores are marked as of too little data.</p>",
+            number(100.0 * share, 1)
+        );
+    }
 }
 
 /// The hazard at its horizons.

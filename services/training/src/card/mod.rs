@@ -33,7 +33,7 @@ pub fn render(title: &str, report: &Report, manifest: Option<&Manifest>) -> Stri
     figures::published(&mut page, &report.sections);
     figures::curves(&mut page, report);
     figures::levels(&mut page, report);
-    figures::intervals(&mut page, &report.sections);
+    figures::intervals(&mut page, report);
     figures::horizons(&mut page, &report.sections);
     figures::origins(&mut page, &report.sections);
     features::effects(&mut page, &report.effects);

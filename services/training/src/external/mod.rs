@@ -8,6 +8,7 @@ mod csv_file;
 mod keys;
 mod parquet_file;
 mod run;
+mod times;
 
 pub use run::{Asked, run};
 
@@ -35,9 +36,10 @@ pub struct Columns {
     pub side: Option<String>,
     /// Columns that are no features.
     pub ignored: Vec<String>,
-    /// Divides by time: the last fifth of the times tests, the one before validates, and so many times before it are left out. A
-    /// column of sides must then keep them apart in that way, and may have an entity on several.
-    pub embargo: Option<usize>,
+    /// Divides by time: of the times with an outcome the last fifth tests, the one before validates, and those so near before it are
+    /// left out. In months where times are months or days, in their own unit where they are whole numbers, in times otherwise. A column
+    /// of sides must then keep them apart in that way, and may have an entity on several.
+    pub embargo: Option<u16>,
 }
 
 impl Columns {

@@ -85,6 +85,7 @@ pub fn run(asked: &Asked, progress: &mut dyn FnMut(Kind, Option<Round>)) -> Resu
         sections,
         breakdown: details.breakdown,
         effects: details.effects,
+        hardly_known: details.hardly_known,
         search: vec![],
         learning_curve: learning_curve(&study),
         alarms: details.alarms,

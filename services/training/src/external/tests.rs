@@ -81,7 +81,7 @@ fn times_make_a_hold_out_with_an_embargo() {
             writeln!(text, "{firm},{quarter},{},{},{}", u8::from(fails), u8::from(fails) as u32 * 2 + firm % 3, u8::from(fails)).unwrap();
         }
     }
-    let by_time = |embargo: usize| {
+    let by_time = |embargo: u16| {
         let mut asked = asked(folder.path(), &text, None);
         asked.columns.embargo = Some(embargo);
         asked.columns.ignored = vec!["knows".into()];

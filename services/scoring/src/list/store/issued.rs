@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use domain::BatchKey;
+use lake::LakeError;
 use serde::{Deserialize, Serialize};
 
 use super::{Identity, LATEST, List, ListStore, locked};
@@ -46,9 +47,9 @@ impl ListStore {
         let list = self.get(id).await?;
         let current = self.latest().await?;
         let (id, generation) = list.identity();
-        // An older build kept no record: the published list gets its own now, before it is one of the earlier ones.
-        if let Some(latest) = &current {
-            self.issue(latest.id, Some(latest.generation)).await?;
+        // An older build kept no records: what it published gets them now, before it is one of the earlier ones.
+        for latest in std::iter::successors(current.as_ref(), |latest| latest.previous.as_deref()) {
+            self.issue_if_never(latest).await?;
         }
         if current.as_ref().is_none_or(|latest| (latest.id, latest.generation) != (id, generation)) {
             let previous = current.map(|latest| Box::new(Latest { previous: None, ..latest }));
@@ -80,6 +81,17 @@ impl ListStore {
     async fn issue(&self, batch: BatchKey, generation: Option<u32>) -> Result<(), ScoringError> {
         self.lake.pointers().set(&format!("list-published-{batch}"), &Issued { generation }).await?;
         *locked(&self.recent) = None;
+        Ok(())
+    }
+
+    /// Records that a list was published where nothing is on record of it: one that was withdrawn is.
+    async fn issue_if_never(&self, latest: &Latest) -> Result<(), ScoringError> {
+        let record = Issued { generation: Some(latest.generation) };
+        match self.lake.pointers().compare_and_swap(&format!("list-published-{}", latest.id), None, &record).await {
+            Ok(_) => *locked(&self.recent) = None,
+            Err(LakeError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
