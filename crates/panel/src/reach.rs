@@ -52,20 +52,22 @@ impl Reach {
         [by_bulletin, by_silence].into_iter().flatten().fold(delivered, Month::min)
     }
 
-    /// The last judgment before a silence that chance does not explain and that lasts to `until`, if there is one.
+    /// The last judgment before a silence that chance does not explain and that lasts to `until`, if there is one. Of several days after
+    /// which too few came, the one that makes what came least likely (the largest log-likelihood ratio of a Poisson count).
     fn end(&self, until: NaiveDate) -> Option<NaiveDate> {
-        let mut after = 0;
+        let (mut after, mut found) = (0, None);
         for (&day, &judgments) in self.judgments.range(..=until).rev().take(LOOKED_BACK) {
             let silence = (until - day).num_days();
             let year_before = day.checked_sub_months(Months::new(12)).unwrap_or(NaiveDate::MIN);
             let in_a_year: u32 = self.judgments.range(year_before..=day).map(|(_, judgments)| judgments).sum();
-            let expected = f64::from(in_a_year) * silence as f64 / 365.0;
-            if silence > QUIET_DAYS && expected > EXPECTED && f64::from(after) <= STRAY * expected {
-                return Some(day);
+            let (expected, came) = (f64::from(in_a_year) * silence as f64 / 365.0, f64::from(after));
+            if silence > QUIET_DAYS && expected > EXPECTED && came <= STRAY * expected {
+                let ratio = expected - came + if after > 0 { came * (came / expected).ln() } else { 0.0 };
+                found = found.filter(|(best, _)| *best >= ratio).or(Some((ratio, day)));
             }
             after += judgments;
         }
-        None
+        found.map(|(_, day)| day)
     }
 }
 
@@ -109,6 +111,9 @@ mod tests {
             stray.judged(day(wrong));
         }
         assert_eq!(stray.known_until(october).to_string(), "2025-08");
+        let mut alone = reach("2025-08-29", 1);
+        alone.judged(day("2025-10-11"));
+        assert_eq!(alone.known_until(october).to_string(), "2025-08");
         let mut summer = reach("2025-07-31", 1);
         (0..9).for_each(|ten| summer.judged(day("2025-08-05") + Duration::days(ten * 10)));
         assert_eq!(summer.known_until(october), october, "a tenth of the pace");
