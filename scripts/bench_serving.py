@@ -89,7 +89,10 @@ class Serving:
         server = f"http://127.0.0.1:{self.port}"
         load = ["load", what, "--companies", companies, "--rate", rate, "--seconds", seconds, "--batch", BATCH]
         command = on_core(core, [self.sf, "--server", server, "--quiet", "--format", "json", *load])
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        for failure in report["failures"]:
+            print(f"  {what} at {rate:,.0f}/s, {report['errors']} of {report['requests']} failed: {failure}", flush=True)
+        return report
 
     def largest(self, what, companies, allowed, rate):
         """The largest rate that keeps within the limit, to a twentieth, and its report."""
